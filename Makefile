@@ -1,0 +1,57 @@
+# Needs nothing but python3 (3.11 or newer), make and a package index.
+#
+#   make run        install and show real scans compressed and restored (results in run/)
+#   make test       lint, types and tests
+#   make train      train the networks (ARGS="..." is passed on)
+#   make evaluate   compare trained models with other codecs (ARGS="..." is passed on)
+#   make speed      measure the speed of each stage (ARGS="..." is passed on)
+#   make clean      remove everything that these targets made, but no training run
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CHECKED := radcodec tests benchmarks
+
+.PHONY: run test train evaluate speed clean
+.DELETE_ON_ERROR:
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp a set of extras: a target installs only what it needs, and again only after
+# pyproject.toml has changed.
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[bench]'
+	touch $@
+
+$(VENV)/.train: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[bench,train]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev,train]'
+	touch $@
+
+run: $(VENV)/.bench
+	$(BIN)/python -m radcodec.demo --output run $(ARGS)
+
+test: $(VENV)/.dev
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/mypy --strict $(CHECKED)
+	$(BIN)/python -m pytest $(ARGS)
+
+train: $(VENV)/.train
+	$(BIN)/python -m radcodec.training $(ARGS)
+
+evaluate: $(VENV)/.train
+	$(BIN)/python benchmarks/evaluate.py $(ARGS)
+
+speed: $(VENV)/.bench
+	$(BIN)/python benchmarks/speed.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) run dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(CHECKED) -type d -name __pycache__ -prune -exec rm -rf {} +

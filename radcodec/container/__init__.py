@@ -1,0 +1,23 @@
+"""The .rcz file: signature, header, chunks and checksums, as docs/format.md has them."""
+
+from radcodec.container.header import Header
+from radcodec.container.limits import Limits
+from radcodec.container.rcz import (
+    ChunkEntry,
+    Quality,
+    RczFile,
+    list_chunks,
+    read_rcz,
+    write_rcz,
+)
+
+__all__ = [
+    "ChunkEntry",
+    "Header",
+    "Limits",
+    "Quality",
+    "RczFile",
+    "list_chunks",
+    "read_rcz",
+    "write_rcz",
+]

@@ -1,0 +1,58 @@
+"""How large the things that a file claims may be.
+
+A file's claims are compared with these numbers before any memory is taken for them, so
+that a small hostile file cannot make a reader allocate without bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from radcodec.errors import LimitError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper bounds that a reader puts on a file.
+
+    Attributes
+    ----------
+    pixels : int
+        Rows times columns times frames.
+    side : int
+        Rows, and columns.  Keeps images that are long and thin from growing many times
+        over when they are filled up to whole latent blocks.
+    dataset : int
+        Bytes of the DICOM data set after inflating.
+    """
+
+    pixels: int = 2**28
+    side: int = 2**20
+    dataset: int = 64 * 2**20
+
+    def check_image(self, rows: int, columns: int, frames: int = 1) -> None:
+        """Raise `LimitError` where an image of this size is too large.
+
+        Parameters
+        ----------
+        rows, columns, frames : int
+            Claimed size; 0 or more.
+        """
+        if max(rows, columns) > self.side:
+            raise LimitError(
+                f"the image is {rows} x {columns} pixels; at most {self.side} along one side "
+                "are allowed; raise Limits.side if you trust the file"
+            )
+        if rows * columns * frames > self.pixels:
+            raise LimitError(
+                f"the image has {rows} x {columns} pixels in {frames} frame(s); at most "
+                f"{self.pixels} pixels are allowed; raise Limits.pixels if you trust the file"
+            )
+
+    def check_dataset(self, length: int) -> None:
+        """Raise `LimitError` where a DICOM data set of `length` bytes is too large."""
+        if length > self.dataset:
+            raise LimitError(
+                f"the DICOM data set holds {length} bytes; at most {self.dataset} are allowed; "
+                "raise Limits.dataset if you trust the file"
+            )

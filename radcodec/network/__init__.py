@@ -1,0 +1,1 @@
+"""The networks at use: bundles of OpenVINO models.  The only importer of openvino."""

@@ -1,0 +1,1 @@
+"""Quality levels: the quantiser steps of the latents, and integer dequantising."""

@@ -1,0 +1,1 @@
+"""Training of the networks.  The only part of radcodec that imports torch."""

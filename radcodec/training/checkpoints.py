@@ -1,0 +1,49 @@
+"""Small checkpoints that travel with the source: float16 weights in safetensors files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from radcodec.training.loop import Codec
+from radcodec.training.networks import Architecture
+
+
+def save_small(codec: Codec, path: Path) -> None:
+    """Write a codec's weights as float16, its architecture as metadata."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: value.detach().cpu().half().contiguous() for name, value in codec.state_dict().items()
+    }
+    metadata = {key: str(value) for key, value in codec.architecture.as_dict().items()}
+    save_file(tensors, path, metadata=metadata)
+
+
+def load_small(path: Path) -> Codec:
+    """Rebuild a codec from `save_small`'s file."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as handle:
+        fields = {key: int(value) for key, value in handle.metadata().items()}
+    codec = Codec(Architecture(**fields))
+    codec.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    return codec
+
+
+def load_codec(path: Path) -> Codec:
+    """Load a run folder's checkpoint, or a small checkpoint.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is neither.
+    """
+    if path.suffix == ".safetensors":
+        return load_small(path)
+    state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True)
+    config = state["config"]
+    codec = Codec(Architecture(config["depth"], config["width"], config["latents"]))
+    codec.load_state_dict(state["codec"])
+    return codec

@@ -1,0 +1,242 @@
+"""The training loop: both networks together, or compressors against a frozen decompressor."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from radcodec.training.data import MODALITIES, PatchSource, Sample
+from radcodec.training.networks import Architecture, Compressor, Decompressor
+from radcodec.training.rate_model import Gains, RateModel, log_nominal_step
+from radcodec.training.warm_start import warm_start
+
+#: Bits that a unit of squared error is worth, times the squared nominal step.  A uniform
+#: quantiser of step s has the error s**2/12, and d(bits)/d(error) = -6/(ln 2 s**2).
+LAMBDA = 6 / math.log(2)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a training run is, as kept in a JSON file.
+
+    Attributes
+    ----------
+    depth, width, latents : int
+        The networks' architecture.
+    patch, batch : int
+        Side of a patch in pixels; patches a step.
+    learning_rate : float
+        Peak, reached after `warm_up` steps and left by a cosine over the run's minutes.
+    weights : dict
+        Relative frequency of the modalities.
+    finest : float
+        Finest position of the quality scale that is trained, 0 to 1.
+    seed : int
+        Of weights and patches.
+    """
+
+    depth: int
+    width: int = 64
+    latents: int = 16
+    patch: int = 192
+    batch: int = 8
+    learning_rate: float = 4e-4
+    final_share: float = 0.04
+    warm_up: int = 60
+    weights: dict[str, float] = field(
+        default_factory=lambda: {"xr": 0.3, "mg": 0.1, "ct": 0.3, "mr": 0.3}
+    )
+    finest: float = 0.1
+    seed: int = 1
+
+    @property
+    def architecture(self) -> Architecture:
+        """The networks that the run trains."""
+        return Architecture(self.depth, self.width, self.latents)
+
+
+class Codec(nn.Module):
+    """Compressor, decompressor, their gains and the rate model: what a checkpoint holds."""
+
+    def __init__(self, architecture: Architecture, seed: int = 0) -> None:
+        super().__init__()
+        self.compressor: Compressor
+        self.decompressor: Decompressor
+        self.compressor, self.decompressor = warm_start(architecture, seed)
+        self.encode_gains = Gains(architecture.latents)
+        self.decode_gains = Gains(architecture.latents)
+        self.rate_model = RateModel(architecture.latents)
+        self.architecture = architecture
+
+    def forward(
+        self, image: torch.Tensor, position: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the decoded image and the bits of each latent."""
+        bf16 = torch.autocast(image.device.type, torch.bfloat16)
+        with bf16:
+            latent = self.compressor(image)
+        steps = latent.float() / self.encode_gains.log_step(position).exp()
+        rounded = steps + (steps.round() - steps).detach()
+        noisy = steps + torch.rand_like(steps) - 0.5
+        bits = self.rate_model(noisy, rounded, position)
+        scaled = rounded * self.decode_gains.log_step(position).exp()
+        with bf16:
+            decoded = self.decompressor(scaled)
+        return decoded.float(), bits
+
+
+class CostBook:
+    """Running mean cost for each modality and part of the quality scale.
+
+    Costs span two orders of magnitude over rates and modalities.  Dividing each by its
+    running mean lets every one of them pull alike, which is what BD-rate asks for.
+    """
+
+    BINS = 8
+
+    def __init__(self) -> None:
+        self.means = torch.zeros(len(MODALITIES), self.BINS)
+
+    def normalise(
+        self, costs: torch.Tensor, modalities: torch.Tensor, position: torch.Tensor
+    ) -> torch.Tensor:
+        """Divide costs (n,) by the running means of their cells, updating these."""
+        bins = (position * self.BINS).long().clamp(max=self.BINS - 1).cpu()
+        values = costs.detach().cpu()
+        for cost, row, column in zip(values, modalities.cpu(), bins, strict=True):
+            mean = self.means[row, column]
+            self.means[row, column] = cost if mean == 0 else mean + 0.03 * (cost - mean)
+        return costs / self.means[modalities.cpu(), bins].to(costs.device).clamp_min(1e-6)
+
+
+def step_costs(
+    codec: Codec, image: torch.Tensor, weight: torch.Tensor, position: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rate-distortion cost of each patch: (cost, bits per pixel, squared error), each (n,)."""
+    decoded, bits = codec(image, position)
+    pixels = image.shape[-1] * image.shape[-2]
+    rate = bits.sum(dim=(1, 2, 3)) / pixels
+    error = ((decoded - image).square() * weight).sum(dim=(1, 2, 3)) / pixels
+    worth = LAMBDA * torch.exp(-2 * log_nominal_step(position))
+    return rate + worth * error, rate, error
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint so that an interruption leaves the old one or the new one."""
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def train(
+    codec: Codec,
+    config: Config,
+    samples: list[Sample],
+    run: Path,
+    minutes: float,
+    *,
+    freeze_decompressor: bool = False,
+    device: str = "cpu",
+    log: Callable[[str], None] = print,
+) -> Codec:
+    """Train for a budget of minutes, resuming what the run folder holds.
+
+    Parameters
+    ----------
+    codec : Codec
+        Start; replaced by the run's checkpoint where there is one.
+    config : Config
+        The run.
+    samples : list of Sample
+        Training images.
+    run : Path
+        Folder of ``checkpoint.pt`` and ``log.jsonl``; made where missing.
+    minutes : float
+        Total of training time over all resumptions, which also sets the learning rate's
+        course.
+    freeze_decompressor : bool
+        Phase 2: only compressor, encode gains and rate model learn.
+    device : str
+        "cpu" or "cuda".
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    codec.to(device)
+    if device == "cpu":
+        codec.to(memory_format=torch.channels_last)
+    for part in (codec.decompressor, codec.decode_gains):
+        part.requires_grad_(not freeze_decompressor)
+    optimiser = torch.optim.Adam(
+        [p for p in codec.parameters() if p.requires_grad], lr=config.learning_rate
+    )
+    spent, steps = 0.0, 0
+    checkpoint = run / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        codec.load_state_dict(state["codec"])
+        optimiser.load_state_dict(state["optimiser"])
+        spent, steps = state["seconds"], state["steps"]
+        log(f"resumed at step {steps}, {spent / 60:.1f} of {minutes:g} minutes")
+    source = PatchSource(samples, config.patch, config.weights, config.seed + steps)
+    generator = torch.Generator().manual_seed(config.seed + steps)
+    book = CostBook()
+    budget = minutes * 60
+    started = mark = time.monotonic()
+    window: list[tuple[float, float, float]] = []
+
+    def save() -> None:
+        save_checkpoint(
+            checkpoint,
+            {
+                "codec": codec.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "seconds": spent + time.monotonic() - started,
+                "steps": steps,
+                "config": asdict(config),
+            },
+        )
+
+    while (elapsed := spent + time.monotonic() - started) < budget:
+        course = 0.5 * (1 + math.cos(math.pi * elapsed / budget))
+        rate = config.learning_rate * (config.final_share + (1 - config.final_share) * course)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (steps + 1) / config.warm_up)
+        images, weights, modalities = source.batch(config.batch)
+        position = torch.rand(config.batch, generator=generator) * (1 - config.finest)
+        position = (position + config.finest).to(device)
+        costs, bits, errors = step_costs(
+            codec,
+            torch.from_numpy(images).to(device),
+            torch.from_numpy(weights).to(device),
+            position,
+        )
+        loss = book.normalise(costs, torch.from_numpy(modalities), position).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(codec.parameters(), 2.0)
+        optimiser.step()
+        steps += 1
+        window.append((costs.mean().item(), bits.mean().item(), errors.mean().item()))
+        if steps % 50 == 0:
+            cost, bpp, error = (sum(column) / len(window) for column in zip(*window, strict=True))
+            level = [[round(float(v), 4) for v in row] for row in book.means]
+            record = {
+                "step": steps, "minutes": round(elapsed / 60, 2), "cost": cost,
+                "bpp": bpp, "mse": error, "learning_rate": rate, "costs": level,
+            }
+            with (run / "log.jsonl").open("a") as handle:
+                handle.write(json.dumps(record) + "\n")
+            log(f"step {steps} {elapsed / 60:.1f} min cost {cost:.4f} bpp {bpp:.4f} mse {error:.2e}")
+            window = []
+        if time.monotonic() - mark > 90:
+            save()
+            mark = time.monotonic()
+    save()
+    return codec

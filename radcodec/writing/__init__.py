@@ -1,0 +1,1 @@
+"""Writing: from restored stored values to DICOM and PNG files."""
