@@ -20,9 +20,11 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.valuerep import VR
 
 from radcodec.errors import DicomError
 
+_KNOWN_VRS = frozenset(vr.value for vr in VR)
 _WORD_BYTES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 
 
@@ -136,6 +138,11 @@ def _as_explicit(dataset: bytes) -> Dataset:
     implicit, little = source.original_encoding
     if implicit or not little:
         _interpret(source, little is not False)
+    for tag in list(source.keys()):
+        raw: object = source.get_item(tag)
+        # A VR that DICOM does not know cannot be written; its bytes can, as UN.
+        if isinstance(raw, RawDataElement) and raw.VR not in _KNOWN_VRS:
+            source[tag] = DataElement(tag, "UN", raw.value or b"")
     for tag in list(source.keys()):
         if tag.group in (0x0000, 0x0002) or tag.group == 0x7FE0:
             del source[tag]

@@ -130,3 +130,10 @@ def test_values_out_of_range_are_not_written(value: int) -> None:
     stored = np.full((2, 2), value, np.int32)
     with pytest.raises(ValueError, match="12 bits"):
         written(GreyImage(stored, 16, 12, False, False, None, None, None))
+
+
+def test_unknown_vr_keeps_its_bytes() -> None:
+    data = real("MR_small.dcm").replace(b"\x08\x00\x70\x00LO", b"\x08\x00\x70\x00ZZ")
+    source = pydicom.dcmread(io.BytesIO(data)).get_item(0x00080070)
+    out = pydicom.dcmread(io.BytesIO(written(read_dicom(data, "x"))))
+    assert source is not None and out.get_item(0x00080070).value == source.value

@@ -1,0 +1,146 @@
+"""Annotate a small .rcz file byte by byte, for docs/format.md.
+
+Usage::
+
+    python docs/make_hexdump.py tiny.rcz                         # print the dump
+    python docs/make_hexdump.py tiny.rcz --into docs/format.md   # put it into its place
+
+The dump holds every byte of the file, so the tests can read it back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from radcodec.container import list_chunks, read_rcz
+
+BEGIN = "<!-- hexdump -->\n"
+END = "<!-- end of hexdump -->\n"
+WIDTH = 16
+
+#: (struct code, name) of each field at a fixed place, by where it stands.
+SIGNATURE = [
+    ("8s", "magic"),
+    ("B", "major version"),
+    ("B", "minor version"),
+    ("H", "flags that may be ignored"),
+    ("H", "flags that must be understood"),
+]
+FIELDS: dict[str, list[tuple[str, str]]] = {
+    "HEAD": [
+        ("B", "modality"),
+        ("B", "depth"),
+        ("B", "samples"),
+        ("B", "bits allocated"),
+        ("B", "bits stored"),
+        ("B", "pixel flags"),
+        ("B", "entropy coder"),
+        ("B", "level"),
+        ("B", "tile log2"),
+        ("B", "source"),
+        ("I", "rows"),
+        ("I", "columns"),
+        ("I", "frames"),
+        ("i", "low"),
+        ("i", "high"),
+        ("32s", "model id"),
+    ],
+    "MASK": [("i", "background value")],
+    "LATN": [("I", "number of tiles")],
+    "dset": [("I", "inflated length")],
+    "qual": [("f", "PSNR in dB"), ("I", "maximum error"), ("32s", "SHA-256 of stored values")],
+    "TAIL": [("Q", "length of the file")],
+}
+#: What follows the fixed fields.
+REST = {"MASK": "coded mask", "dset": "raw DEFLATE stream"}
+
+
+def lines_of(offset: int, piece: bytes, note: str) -> Iterator[str]:
+    """Yield the lines of the dump for one field; the note stands on the first."""
+    for begin in range(0, len(piece), WIDTH):
+        digits = piece[begin : begin + WIDTH].hex(" ")
+        text = note if begin == 0 else ""
+        yield f"{offset + begin:06x}  {digits:<{3 * WIDTH - 1}}  {text}".rstrip()
+
+
+def fixed(data: bytes, offset: int, fields: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
+    """Yield (length, note) of consecutive fields, notes with values of numbers."""
+    for code, name in fields:
+        length = struct.calcsize("<" + code)
+        (value,) = struct.unpack_from("<" + code, data, offset)
+        yield length, name if isinstance(value, bytes) else f"{name}: {value}"
+        offset += length
+
+
+def pieces(data: bytes) -> Iterator[tuple[int, str]]:
+    """Yield (length, note) of every field of a file, in order."""
+    tiles = read_rcz(data).tiles
+    yield from fixed(data, 0, SIGNATURE)
+    for kind, offset, length in list_chunks(data):
+        yield 4, f"--- {kind}"
+        yield 4, f"length of the payload: {length}"
+        known = list(fixed(data, offset + 8, FIELDS.get(kind, [])))
+        if kind == "LATN":
+            known += [(4, f"length of tile {i}: {len(t)}") for i, t in enumerate(tiles)]
+            known += [(len(tile), f"stream of tile {i}") for i, tile in enumerate(tiles)]
+        yield from known
+        yield length - sum(size for size, _ in known), REST.get(kind, "payload")
+        yield 4, "CRC-32"
+
+
+def annotate(data: bytes) -> str:
+    """Return the dump of a whole .rcz file, a line for each field or 16 bytes.
+
+    Parameters
+    ----------
+    data : bytes
+        A valid file; a few hundred bytes make a dump that can be read.
+    """
+    offset = 0
+    lines: list[str] = []
+    for length, note in pieces(data):
+        lines += lines_of(offset, data[offset : offset + length], note)
+        offset += length
+    return "\n".join(lines) + "\n"
+
+
+def insert(document: str, dump: str) -> str:
+    """Return a document with the dump between its two marks, in place of what was there."""
+    before, found, rest = document.partition(BEGIN)
+    _, found_end, after = rest.partition(END)
+    if not (found and found_end):
+        raise SystemExit(f"the document lacks the marks {BEGIN.strip()} and {END.strip()}")
+    return f"{before}{BEGIN}```text\n{dump}```\n{END}{after}"
+
+
+def extract(document: str) -> bytes:
+    """Return the bytes that the dump in a document shows; empty where there is none."""
+    dump = document.partition(BEGIN)[2].partition(END)[0]
+    shown = bytearray()
+    for line in dump.splitlines():
+        if line and not line.startswith("```"):
+            if int(line[:6], 16) != len(shown):
+                raise ValueError(f"the dump jumps from {len(shown):06x} to {line[:6]}")
+            shown += bytes.fromhex(line[8 : 8 + 3 * WIDTH])
+    return bytes(shown)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("file", type=Path, help="a small .rcz file")
+    parser.add_argument("--into", type=Path, help="document to put the dump into")
+    arguments = parser.parse_args()
+    dump = annotate(arguments.file.read_bytes())
+    if arguments.into is None:
+        print(dump, end="")
+    else:
+        document = arguments.into.read_text(encoding="utf-8")
+        arguments.into.write_text(insert(document, dump), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

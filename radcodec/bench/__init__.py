@@ -1,0 +1,1 @@
+"""Comparison with other codecs at equal real bytes."""

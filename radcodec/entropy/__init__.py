@@ -1,0 +1,1 @@
+"""Entropy coding: quantised latents and the background mask to bits and back, in integers."""

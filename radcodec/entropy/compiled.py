@@ -1,0 +1,19 @@
+"""The one place that knows how loops are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def compiled(function: _Function) -> _Function:
+    """Compile a loop over arrays with numba, once for all runs (the result is cached on disk).
+
+    Threads may run compiled loops side by side.  Compiled code does not check indices, so
+    that whoever calls it checks shapes, and loops over foreign bytes check their own bounds.
+    """
+    return cast(_Function, njit(cache=True, nogil=True)(function))

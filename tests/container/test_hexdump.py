@@ -1,0 +1,44 @@
+"""The example in docs/format.md is a file that can be read."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from radcodec.container import read_rcz, write_rcz
+
+from .samples import small_file
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    """Return docs/make_hexdump.py as a module."""
+    spec = importlib.util.spec_from_file_location("make_hexdump", DOCS / "make_hexdump.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_dump_gives_the_file_back(script: ModuleType) -> None:
+    data = write_rcz(small_file())
+    dump = script.annotate(data)
+    document = f"before\n{script.BEGIN}old\n{script.END}after\n"
+    once = script.insert(document, dump)
+    assert script.extract(once) == data
+    assert script.insert(once, dump) == once
+    assert "rows: 70" in dump and "low: -1024" in dump and "PSNR in dB: 41.5" in dump
+
+
+def test_the_dump_of_the_document_is_a_file(script: ModuleType) -> None:
+    data = script.extract((DOCS / "format.md").read_text(encoding="utf-8"))
+    if not data:
+        pytest.skip("docs/format.md holds no dump yet; make it with docs/make_hexdump.py")
+    file = read_rcz(data)
+    assert write_rcz(file) == data
+    assert file.quality is not None
