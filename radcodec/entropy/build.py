@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 from dahuffman import HuffmanCodec
@@ -88,7 +89,7 @@ def build_table_set(
     offsets = table_offsets(len(order))
     lengths = np.empty(counts.shape, dtype=np.uint8)
     information = np.empty(counts.shape, dtype=np.uint16)
-    for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for start, end in pairwise(offsets):
         frequencies = smoothed(counts[:, start:end])
         for row in range(CLASSES):
             lengths[row, start:end] = huffman_lengths(frequencies[row])

@@ -16,4 +16,8 @@ def compiled(function: _Function) -> _Function:
     Threads may run compiled loops side by side.  Compiled code does not check indices, so
     that whoever calls it checks shapes, and loops over foreign bytes check their own bounds.
     """
-    return cast(_Function, njit(cache=True, nogil=True)(function))
+    try:
+        return cast(_Function, njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        # numba refuses where no folder can be written: then every run compiles anew.
+        return cast(_Function, njit(nogil=True)(function))

@@ -78,13 +78,15 @@ class TableSet:
         """Refuse tables that do not form complete prefix codes."""
         problem = self._problem()
         if problem:
-            raise ModelMismatchError(
-                f"entropy tables: {problem}; install the model bundle again"
-            )
+            raise ModelMismatchError(f"entropy tables: {problem}; install the model bundle again")
 
     def _problem(self) -> str | None:
         channels = self.channels
-        if self.order.dtype != np.uint8 or self.order.ndim != 1 or not 1 <= channels <= 64:
+        if (
+            self.order.dtype != np.uint8
+            or self.order.ndim != 1
+            or not 1 <= channels <= MAX_CHANNELS
+        ):
             return f"scan order is no list of 1 to {MAX_CHANNELS} bytes"
         if self.order[0] != 0 or not np.array_equal(np.sort(self.order), np.arange(channels)):
             return "scan order is no permutation that starts with channel 0"
@@ -226,13 +228,17 @@ def load_table_sets(data: bytes) -> list[TableSet]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        order, thresholds, lengths = (
-            arrays[name] for name in ("order", "thresholds", "lengths")
-        )
+        order, thresholds, lengths = (arrays[name] for name in ("order", "thresholds", "lengths"))
         information = arrays.get("information", [None] * len(order))
         return [TableSet(*one) for one in zip(order, thresholds, lengths, information, strict=True)]
     except (
-        OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        NotImplementedError,
+        zipfile.BadZipFile,
         zlib.error,
     ) as error:
         raise ModelMismatchError(

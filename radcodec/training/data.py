@@ -251,3 +251,14 @@ class PatchSource:
             weights[n, 0] = 1 - np.rot90(mask, turns)[:, ::flip]
             modalities[n] = MODALITIES.index(name)
         return images, weights, modalities
+
+
+def licences(folder: Path, split: str) -> dict[str, int]:
+    """Count the images of one split of an indexed folder by source and licence."""
+    counts: dict[str, int] = {}
+    with (folder / "index.csv").open(newline="") as handle:
+        for row in csv.DictReader(handle):
+            if row["split"] == split:
+                key = f"{row.get('source', '')}: {row.get('licence', '')}"
+                counts[key] = counts.get(key, 0) + 1
+    return dict(sorted(counts.items()))

@@ -130,7 +130,7 @@ def _round_weights(
     """Round rows of `weight` (outputs, n) so that ``(w - rounded) H (w - rounded)`` is small."""
     count = weight.shape[1]
     work = weight.copy()
-    damping = 1e-4 * np.trace(hessian) / count + 1e-12
+    damping = 1e-3 * np.trace(hessian) / count + 1e-12
     order = np.argsort(-np.diag(hessian))
     permuted = hessian[np.ix_(order, order)] + damping * np.eye(count)
     inverse = np.linalg.inv(permuted)
@@ -155,6 +155,46 @@ def _patches(plane: torch.Tensor, count: int, generator: torch.Generator) -> NDA
     left = torch.randint(0, cols, (count,), generator=generator)
     taps = [padded[which, :, top + y, left + x] for y in range(3) for x in range(3)]
     return torch.stack(taps, dim=2).reshape(count, channels * 9).double().numpy()
+
+
+def _round_layer(
+    in_units: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    places: NDArray[np.int64],
+    maximum: NDArray[np.int64],
+    samples: NDArray[np.float64],
+    shuffle: bool,
+    last: bool,
+) -> IntegerLayer:
+    """Round one layer.
+
+    Parameters
+    ----------
+    in_units : ndarray, shape (outputs, inputs, 3, 3)
+        Trained weights for whole-numbered inputs and outputs in the trained units.
+    bias, unit, places, maximum : ndarray, shape (outputs,)
+        Trained bias, whole-numbered units for each trained one, binary places kept
+        below the unit, and upper clamp.
+    samples : ndarray, shape (n, inputs * 9)
+        Neighbourhoods of real inputs.
+    shuffle, last : bool
+        As in `IntegerLayer`.
+    """
+    gain = unit * np.exp2(places)
+    hessian = samples.T @ samples / len(samples)
+    wanted = (in_units * gain[:, None, None, None]).reshape(len(bias), -1)
+    rounded = _round_weights(wanted, hessian)
+    # The bias takes up the mean of what rounding the weights has changed.
+    drift = (wanted - rounded) @ samples.mean(axis=0)
+    return IntegerLayer(
+        rounded.reshape(in_units.shape).astype(np.int64),
+        np.rint(bias * gain + drift).astype(np.int64),
+        np.zeros(len(bias), np.int64) if last else places,
+        maximum,
+        shuffle,
+        last,
+    )
 
 
 def quantise_decompressor(
@@ -212,12 +252,11 @@ def quantise_decompressor(
         # Sum of one output in real units at worst, the bias and half a unit included.
         reach = np.abs(in_units).sum(axis=(2, 3)) @ limits.astype(np.float64) + np.abs(bias)
         budget = EXACT * 0.97
+        samples = _patches(whole, positions, generator)
         if last:
-            fraction_bits = int(np.floor(np.log2(budget / reach.max())))
-            gain = np.full(len(bias), float(2**fraction_bits))
-            shift = np.zeros(len(bias), np.int64)
+            places = np.full(len(bias), np.floor(np.log2(budget / reach.max())))
             maximum = np.zeros(len(bias), np.int64)
-            unit = gain
+            unit = np.ones(len(bias))
         else:
             peak = exact.amax(dim=(0, 2, 3)).double().numpy() * margin
             if shuffle:
@@ -226,23 +265,19 @@ def quantise_decompressor(
             limit = (1 << activation_bits) - 1
             unit = limit / np.maximum(peak, 1e-3)
             maximum = np.full(len(bias), limit, np.int64)
-            shift = np.floor(np.log2(budget / (reach * unit + 1))).astype(np.int64)
-            shift = np.clip(shift, 1, 20)
-            gain = unit * np.exp2(shift)
-        samples = _patches(whole, positions, generator)
-        hessian = samples.T @ samples / len(samples)
-        wanted = (in_units * gain[:, None, None, None]).reshape(len(bias), -1)
-        rounded = _round_weights(wanted, hessian)
-        # The bias takes up the mean of what rounding the weights has changed.
-        drift = (wanted - rounded) @ samples.mean(axis=0)
-        layer = IntegerLayer(
-            rounded.reshape(weight.shape).astype(np.int64),
-            np.rint(bias * gain + drift).astype(np.int64),
-            shift,
-            maximum,
-            shuffle,
-            last,
-        )
+            places = np.clip(np.floor(np.log2(budget / (reach * unit + 1))), 1, 20)
+        while True:
+            layer = _round_layer(
+                in_units, bias, unit, places.astype(np.int64), maximum, samples, shuffle, last
+            )
+            # Making up for rounding errors can lengthen a row beyond its budget; such a row
+            # gives up one binary place and is rounded again.
+            over = layer.worst_sum(limits) >= EXACT
+            if not over.any():
+                break
+            places -= over.any() if last else over
+        if last:
+            fraction_bits = int(places[0])
         layers.append(layer)
         single = IntegerDecompressor(
             net.architecture, [layer], input_scale, input_limits, fraction_bits

@@ -1,0 +1,107 @@
+"""The `radcodec` command: one module a command, each imported only when it is asked for.
+
+The command modules import nothing heavy at their top, so that help and completion are
+quick; the codec is imported inside the commands.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from radcodec.cli.options import verbosity
+from radcodec.errors import RadcodecError
+
+#: Module and function of each command, in the order in which help lists them.
+COMMANDS = {
+    "compress": ("radcodec.cli.compress", "compress"),
+    "decompress": ("radcodec.cli.decompress", "decompress"),
+    "info": ("radcodec.cli.info", "info"),
+    "test": ("radcodec.cli.checking", "test"),
+    "doctor": ("radcodec.cli.doctor", "doctor"),
+    "models": ("radcodec.cli.models", "models"),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is looked up.
+
+    It is also the one place where errors turn into a line of text and an exit code.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, or None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; no exception but Click's own leaves this method."""
+        try:
+            result = super().invoke(ctx)
+            # What is still buffered must fail here, where a closed pipe is understood.
+            sys.stdout.flush()
+            return result
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            # The reader has seen enough; keep Python from flushing into the closed pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            ctx.exit(0)
+        except Exception as error:  # noqa: BLE001 - the last place before the user
+            click.echo(f"radcodec: {describe(error)}", err=True)
+            if verbosity(ctx) > 0:
+                click.echo(traceback.format_exc(), err=True, nl=False)
+            ctx.exit(error.exit_code if isinstance(error, RadcodecError) else 1)
+
+
+def describe(error: Exception) -> str:
+    """One line about an exception; what the package did not raise on purpose says so."""
+    if isinstance(error, RadcodecError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory; close other programs or use a machine with more"
+    text = " ".join(str(error).split())
+    what = type(error).__name__ + (f": {text}" if text else "")
+    return f"unexpected {what}; run again with -v for the traceback, and please report it"
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from radcodec.cli.doctor import package_version
+
+    click.echo(f"radcodec {package_version('radcodec')}")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def main() -> None:
+    """Lossy compression of grey radiology images by trained networks.
+
+    Compressed files end in .rcz.  Exit codes: 0 all is well, 1 some of several files
+    failed, 2 usage, 3 input, 4 corrupt file, 5 limit, 6 model, 7 verification, 8 output.
+    """

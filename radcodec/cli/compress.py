@@ -1,0 +1,172 @@
+"""`radcodec compress`: DICOM and PNG images to .rcz files."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from radcodec.cli.batch import collect, is_image, refuse_folder, run_batch
+from radcodec.cli.options import (
+    PositiveFloat,
+    check_output_options,
+    loudness_options,
+    note,
+    output_options,
+    paths_argument,
+    progress_option,
+)
+from radcodec.cli.outputs import (
+    Destination,
+    check_stdout,
+    compressed_name,
+    remove_source,
+    write_file,
+)
+from radcodec.errors import UsageError
+
+if TYPE_CHECKING:
+    from radcodec.codec import Compressed
+    from radcodec.rate import Target
+
+#: Quality where no target is given.
+DEFAULT_QUALITY = 75
+
+
+@click.command()
+@paths_argument
+@click.option(
+    "--modality",
+    type=click.Choice(["auto", "xr", "mg", "ct", "mr"]),
+    default="auto",
+    show_default=True,
+    help="Whose networks to use; auto takes the DICOM tag, and for a PNG the generic choice.",
+)
+@click.option(
+    "--depth",
+    type=click.Choice(["auto", "1", "2", "3", "4"]),
+    default="auto",
+    show_default=True,
+    help="Depth of the networks; more depth suits higher ratios.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    help=f"From 1, smallest, to 100, best.  [default: {DEFAULT_QUALITY}]",
+)
+@click.option(
+    "--ratio",
+    type=PositiveFloat(),
+    metavar="R",
+    help="Uncompressed pixel bytes over the bytes of the whole .rcz file.",
+)
+@click.option(
+    "--bpp", type=PositiveFloat(), metavar="B", help="Bits of the whole file for each pixel."
+)
+@click.option(
+    "--psnr",
+    type=PositiveFloat(),
+    metavar="DB",
+    help="At least this PSNR in dB over stored values, in the smallest file.",
+)
+@output_options
+@click.option(
+    "--no-verify", is_flag=True, help="Do not decode the result to measure and verify it."
+)
+@loudness_options
+@progress_option
+def compress(
+    paths: tuple[Path, ...],
+    modality: str,
+    depth: str,
+    quality: int | None,
+    ratio: float | None,
+    bpp: float | None,
+    psnr: float | None,
+    output: Path | None,
+    to_stdout: bool,
+    recursive: bool,
+    mirror: Path | None,
+    force: bool,
+    remove: bool,
+    no_verify: bool,
+    no_progress: bool,
+) -> None:
+    """Compress DICOM and PNG images.
+
+    The compression is lossy.  The result is written beside each PATH, scan.dcm to
+    scan.rcz, and is decoded once more and measured before it is let go.
+    """
+    check_output_options(output, to_stdout, mirror, remove)
+    if remove and no_verify:
+        raise UsageError("--rm needs the verification that --no-verify leaves out")
+    given = {"quality": quality, "ratio": ratio, "bpp": bpp, "psnr": psnr}
+    target = _target(given)
+    files = collect(paths, recursive=recursive, wanted=is_image)
+    several = len(files) > 1 or (recursive and any(path.is_dir() for path in paths))
+    if to_stdout:
+        check_stdout(files)
+    destination = Destination(output, mirror, several=several, force=force)
+
+    def work(path: Path) -> None:
+        from radcodec.codec import compress as compress_image
+        from radcodec.reading import read_image
+
+        refuse_folder(path)
+        place = None if to_stdout else destination.place(path, compressed_name(path))
+        begin = time.perf_counter()
+        result = compress_image(
+            read_image(path),
+            modality=None if modality == "auto" else modality,
+            depth=None if depth == "auto" else int(depth),
+            target=target,
+            verify=not no_verify,
+        )
+        seconds = time.perf_counter() - begin
+        if place is None:
+            sys.stdout.buffer.write(result.data)
+        else:
+            destination.prepare(place)
+            write_file(place, result.data, force=force)
+        note(_line(path, place, result, seconds))
+        if remove and place is not None:
+            remove_source(path, place, result.data)
+
+    run_batch(files, work, action="compressing", progress=not no_progress)
+
+
+def _target(given: dict[str, float | int | None]) -> Target:
+    from radcodec.rate import Target
+
+    named = {kind: value for kind, value in given.items() if value is not None}
+    if len(named) > 1:
+        options = " and ".join(f"--{kind}" for kind in named)
+        raise UsageError(f"{options} exclude each other; give one of them")
+    if "ratio" in named:
+        return Target("ratio", float(named["ratio"]))
+    if "bpp" in named:
+        return Target("bpp", float(named["bpp"]))
+    if "psnr" in named:
+        return Target("psnr", float(named["psnr"]))
+    return Target("quality", float(named.get("quality", DEFAULT_QUALITY)))
+
+
+def _line(path: Path, place: Path | None, result: Compressed, seconds: float) -> str:
+    """What is said of a file that was compressed."""
+    parts = [
+        f"{len(result.data)} bytes",
+        f"ratio {result.ratio:.2f}",
+        f"{result.bpp:.3f} bpp",
+        f"{result.modality} depth {result.depth} level {result.level}",
+    ]
+    if result.psnr is not None:
+        exact = math.isinf(result.psnr)
+        parts.append("no loss" if exact else f"PSNR {result.psnr:.2f} dB")
+        parts.append(f"max error {result.max_error}")
+    else:
+        parts.append("not verified")
+    return f"{path} -> {place or 'standard output'}: {', '.join(parts)}, {seconds:.2f} s"

@@ -1,0 +1,146 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from radcodec.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_VERBOSITY = "radcodec.verbosity"
+
+
+def verbosity(ctx: click.Context | None = None) -> int:
+    """-1 after -q, 0 by default, 1 after -v, in the running command."""
+    ctx = ctx or click.get_current_context(silent=True)
+    return 0 if ctx is None else int(ctx.meta.get(_VERBOSITY, 0))
+
+
+def note(message: str, level: int = 0) -> None:
+    """Print a message to standard error, unless the user wants to hear less than `level`."""
+    if verbosity() >= level:
+        click.echo(message, err=True)
+
+
+def _keep_verbosity(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if not given:
+        return
+    value = 1 if parameter.name == "verbose" else -1
+    if ctx.meta.get(_VERBOSITY, value) != value:
+        raise click.UsageError("-q and -v exclude each other", ctx)
+    ctx.meta[_VERBOSITY] = value
+
+
+def _combine(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """One decorator of several; help lists the options in the order given."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+class PositiveFloat(click.ParamType[float]):
+    """A finite number above 0; Click's own range lets NaN through."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Turn text into a float, or fail with a usage error."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        if not (math.isfinite(number) and number > 0):
+            self.fail(f"{value} is not a finite number above 0", param, ctx)
+        return number
+
+
+#: One file or folder, as given; whether it exists is for the command to find out.
+PATH: click.Path = click.Path(path_type=Path)
+
+paths_argument = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+
+recursive_option = click.option(
+    "-r", "--recursive", is_flag=True, help="Take the files in folders and their subfolders."
+)
+
+loudness_options = _combine(
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep_verbosity,
+        help="Print errors only.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep_verbosity,
+        help="Print more, and the traceback of an unexpected error.",
+    ),
+)
+
+progress_option = click.option(
+    "--no-progress", is_flag=True, help="Show no progress bar, even on a terminal."
+)
+
+output_options = _combine(
+    click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        metavar="OUT",
+        help="File to write, or an existing folder to write into.",
+    ),
+    click.option(
+        "-c", "--stdout", "to_stdout", is_flag=True, help="Write to standard output; keep PATH."
+    ),
+    recursive_option,
+    click.option(
+        "--output-dir-mirror",
+        "mirror",
+        type=PATH,
+        metavar="DIR",
+        help="Write below DIR, with the folders of each PATH as it was given.",
+    ),
+    click.option("-f", "--force", is_flag=True, help="Overwrite files that exist."),
+    click.option(
+        "--rm",
+        "remove",
+        is_flag=True,
+        help="Delete each source once its result is verified and safely on disk.",
+    ),
+)
+
+
+def check_output_options(
+    output: Path | None, to_stdout: bool, mirror: Path | None, remove: bool
+) -> None:
+    """Raise `UsageError` for output options that contradict each other."""
+    places = [
+        name
+        for name, given in (
+            ("-o", output is not None),
+            ("-c", to_stdout),
+            ("--output-dir-mirror", mirror is not None),
+        )
+        if given
+    ]
+    if len(places) > 1:
+        raise UsageError(f"{' and '.join(places)} exclude each other; give one of them")
+    if remove and to_stdout:
+        raise UsageError("--rm does not go with -c: standard output cannot be verified")

@@ -1,0 +1,95 @@
+"""A progress bar on standard error, for work that takes more than a second."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from radcodec.cli.options import verbosity
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+#: Seconds of silence before the bar appears.
+PATIENCE = 1.0
+
+
+class FileProgress:
+    """Counts the files of a batch; a context manager.
+
+    Silent where standard error is no terminal, after -q, and where `enabled` is False.
+
+    Parameters
+    ----------
+    total : int
+        Number of files.
+    action : str
+        What is done to them, such as "compressing".
+    enabled : bool
+        False for --no-progress.
+    """
+
+    def __init__(self, total: int, action: str, *, enabled: bool = True) -> None:
+        self._total, self._action = total, action
+        self._wanted = enabled and verbosity() >= 0 and sys.stderr.isatty() and total > 0
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        if self._wanted:
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
+
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+                # The bar is drawn on standard error: results that go to a file or a pipe
+                # must not be led there.
+                redirect_stdout=sys.stdout.isatty(),
+            )
+            # One file has no parts to count, so its bar moves to and fro.
+            total = self._total if self._total > 1 else None
+            self._task = self._progress.add_task(self._action, total=total)
+            self._timer = threading.Timer(PATIENCE, self._progress.start)
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def start(self, name: str) -> None:
+        """Show the name of the file that is worked on."""
+        if self._progress is not None and self._task is not None:
+            from rich.markup import escape
+
+            self._progress.update(self._task, description=f"{self._action} {escape(name)}")
+
+    def done(self) -> None:
+        """Count one file as worked on."""
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+        if self._progress is not None:
+            self._progress.stop()

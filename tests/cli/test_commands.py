@@ -1,0 +1,221 @@
+"""Commands end to end, over a codec that needs no models."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from radcodec import codec
+from radcodec.cli import main
+from radcodec.container.rcz import read_rcz
+
+pytestmark = pytest.mark.usefixtures("plain_codec")
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def test_dicom_there_and_back(dicom: Path, tmp_path: Path) -> None:
+    done = run("compress", dicom)
+    assert done.exit_code == 0, done.output
+    assert "PSNR 41.50 dB" in done.stderr
+    assert done.stdout == ""
+    header = read_rcz((tmp_path / "ct.rcz").read_bytes()).header
+    assert (header.modality, header.level) == ("ct", 75)
+    assert run("decompress", tmp_path / "ct.rcz").exit_code == 8
+    back = tmp_path / "back.dcm"
+    assert run("decompress", tmp_path / "ct.rcz", "-o", back).exit_code == 0
+    restored, original = pydicom.dcmread(back), pydicom.dcmread(dicom)
+    assert np.array_equal(restored.pixel_array, original.pixel_array)
+    assert restored.PatientName == original.PatientName
+
+
+def test_png_there_and_back(png: Path, tmp_path: Path) -> None:
+    assert run("compress", png, "-q").stderr == ""
+    assert read_rcz((tmp_path / "scan.rcz").read_bytes()).header.modality == "generic"
+    assert run("decompress", tmp_path / "scan.rcz", "-f").exit_code == 0
+    pixels = np.asarray(Image.open(png))
+    assert pixels[19, 29] == 59900
+
+
+def test_display_and_raw_png_of_a_dicom(dicom: Path, tmp_path: Path) -> None:
+    run("compress", dicom)
+    assert run("decompress", tmp_path / "ct.rcz", "--to", "png").exit_code == 0
+    assert Image.open(tmp_path / "ct.png").mode == "L"
+    assert run("decompress", tmp_path / "ct.rcz", "--raw", "-f").exit_code == 0
+    stored = pydicom.dcmread(dicom).pixel_array.astype(int)
+    raw = np.asarray(Image.open(tmp_path / "ct.png")).astype(int)
+    assert np.array_equal(raw, stored + 2**15)
+
+
+def test_png_to_dicom(png: Path, tmp_path: Path) -> None:
+    run("compress", png, "--modality", "xr")
+    assert run("decompress", tmp_path / "scan.rcz", "--to", "dcm").exit_code == 0
+    assert pydicom.dcmread(tmp_path / "scan.dcm").Rows == 20
+
+
+def test_nothing_is_overwritten_without_force(png: Path, tmp_path: Path) -> None:
+    target = tmp_path / "scan.rcz"
+    target.write_bytes(b"mine")
+    refused = run("compress", png)
+    assert refused.exit_code == 8
+    assert "-f" in refused.stderr
+    assert target.read_bytes() == b"mine"
+    assert run("compress", png, "-f").exit_code == 0
+    assert target.read_bytes() != b"mine"
+
+
+def test_stdout(png: Path, tmp_path: Path) -> None:
+    result = run("compress", png, "-c")
+    assert result.exit_code == 0
+    assert read_rcz(result.stdout_bytes).header.rows == 20
+    assert not (tmp_path / "scan.rcz").exists()
+    (tmp_path / "x.rcz").write_bytes(result.stdout_bytes)
+    image = run("decompress", tmp_path / "x.rcz", "-c").stdout_bytes
+    assert Image.open(BytesIO(image)).size == (30, 20)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--quality", "0"],
+        ["--quality", "101"],
+        ["--ratio", "nan"],
+        ["--ratio", "-3"],
+        ["--ratio", "20", "--bpp", "1"],
+        ["--ratio", "5000"],
+        ["--depth", "5"],
+        ["--modality", "us"],
+        ["-q", "-v"],
+        ["-c", "-o", "x.rcz"],
+        ["-c", "--rm"],
+        ["--rm", "--no-verify"],
+    ],
+)
+def test_usage_errors(png: Path, tmp_path: Path, words: list[str]) -> None:
+    result = run("compress", png, *words)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    assert sorted(tmp_path.iterdir()) == [png]
+
+
+def test_rm_deletes_the_source_after_success_only(png: Path, tmp_path: Path) -> None:
+    (tmp_path / "scan.rcz").write_bytes(b"mine")
+    assert run("compress", png, "--rm").exit_code == 8
+    assert png.exists()
+    assert run("compress", png, "--rm", "-f").exit_code == 0
+    assert not png.exists()
+    assert run("decompress", tmp_path / "scan.rcz", "--rm").exit_code == 0
+    assert png.exists()
+    assert not (tmp_path / "scan.rcz").exists()
+
+
+def test_rm_keeps_what_a_png_cannot_hold(dicom: Path, tmp_path: Path) -> None:
+    run("compress", dicom)
+    assert run("decompress", tmp_path / "ct.rcz", "--to", "png", "--rm").exit_code == 2
+    assert (tmp_path / "ct.rcz").exists()
+
+
+def test_rm_keeps_what_cannot_be_verified(png: Path, tmp_path: Path) -> None:
+    run("compress", png, "--no-verify")
+    assert run("decompress", tmp_path / "scan.rcz", "--rm", "-f").exit_code == 7
+    assert (tmp_path / "scan.rcz").exists()
+
+
+def test_a_batch_goes_on_past_failures(png: Path, dicom: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.dcm"
+    bad.write_bytes(b"no image at all")
+    result = run("compress", bad, png, tmp_path / "missing.png", dicom)
+    assert result.exit_code == 1
+    assert "2 of 4 files failed" in result.stderr
+    assert (tmp_path / "scan.rcz").exists()
+    assert (tmp_path / "ct.rcz").exists()
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"no rcz", 4), (b"\x89RCZ\r\n\x1a\n", 4), (None, 3)],
+)
+def test_one_file_fails_with_its_own_code(tmp_path: Path, content: bytes | None, code: int) -> None:
+    path = tmp_path / "a.rcz"
+    if content is not None:
+        path.write_bytes(content)
+    for command in ("decompress", "info", "test"):
+        result = run(command, path)
+        assert result.exit_code == code, command
+        assert str(path) in result.stderr
+        assert "Traceback" not in result.output
+
+
+def test_folders(png: Path, dicom: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    png.rename(folder / "deep" / "a.png")
+    dicom.rename(folder / "IM1")
+    (folder / "notes.txt").write_text("not an image")
+    assert run("compress", folder).exit_code == 3
+    out = tmp_path / "out"
+    assert run("compress", "-r", folder, "--output-dir-mirror", out).exit_code == 0
+    below = out / folder.relative_to(folder.anchor)
+    found = sorted(str(path.relative_to(below)) for path in below.rglob("*.rcz"))
+    assert found == ["IM1.rcz", "deep/a.rcz"]
+    assert run("test", "-r", out).stdout.count(": ok") == 2
+    assert run("compress", "-r", folder / "deep", "-o", out / "x.rcz").exit_code == 2
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    assert run("compress", "-r", tmp_path).exit_code == 3
+
+
+def test_info(dicom: Path, tmp_path: Path) -> None:
+    run("compress", dicom)
+    path = tmp_path / "ct.rcz"
+    text = run("info", path)
+    assert text.exit_code == 0
+    assert "128 x 128" in text.stdout
+    assert "PSNR 41.50 dB" in text.stdout
+    facts = json.loads(run("info", path, "--json").stdout)
+    assert facts["file_bytes"] == path.stat().st_size
+    assert facts["header"]["depth"] == 2
+    assert facts["tags"]["Modality"] == "CT"
+    assert [chunk["type"] for chunk in facts["chunks"]] == ["HEAD", "LATN", "dset", "qual", "TAIL"]
+
+
+def test_damage_is_found(png: Path, tmp_path: Path) -> None:
+    run("compress", png)
+    path = tmp_path / "scan.rcz"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert run("test", path).exit_code == 4
+
+
+def test_unexpected_error_is_one_line(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("oh\nno")
+
+    monkeypatch.setattr(codec, "compress", fail)
+    result = run("compress", png)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "-v" in result.stderr
+    loud = run("compress", png, "-v")
+    assert loud.exit_code == 1
+    assert "Traceback" in loud.stderr
+
+
+def test_missing_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RADCODEC_MODELS", str(tmp_path))
+    for command in ("doctor", "models"):
+        result = run(command)
+        assert result.exit_code == 6
+        assert "RADCODEC_MODELS" in result.stderr

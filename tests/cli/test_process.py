@@ -1,0 +1,50 @@
+"""The command as a real process, with the real models where there are some."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from radcodec.network.store import default_root
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run radcodec in `folder`, which is not the checkout."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "radcodec.cli", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_errors_reach_the_shell(tmp_path: Path) -> None:
+    (tmp_path / "a.rcz").write_bytes(b"nothing of the kind")
+    ran = _run(tmp_path, "info", "a.rcz")
+    assert ran.returncode == 4
+    assert ran.stdout == ""
+    assert ran.stderr.startswith("radcodec: a.rcz: ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_real_image_there_and_back(dicom: Path) -> None:
+    if not any(default_root().glob("d?/*/manifest.json")):
+        pytest.skip("there are no models")
+    folder = dicom.parent
+    ran = _run(folder, "compress", dicom.name, "--quality", "60")
+    assert ran.returncode == 0, ran.stderr
+    assert _run(folder, "test", "ct.rcz").stdout == "ct.rcz: ok\n"
+    ran = _run(folder, "decompress", "ct.rcz", "-o", "back.dcm")
+    assert ran.returncode == 0, ran.stderr
+    assert (folder / "back.dcm").stat().st_size > 128 * 128 * 2
+    ran = _run(folder, "doctor")
+    assert ran.returncode == 0, ran.stderr
+    assert "all is well" in ran.stdout
+    ran = _run(folder, "models")
+    assert ran.returncode == 0, ran.stderr
+    assert "decompressor d=" in ran.stdout

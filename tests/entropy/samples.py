@@ -1,0 +1,52 @@
+"""Latents, masks and table sets for the tests."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
+from radcodec.entropy.latents import activities, count_symbols
+from radcodec.entropy.tables import TableSet
+
+Latent = tuple[NDArray[np.int32], NDArray[np.bool_]]
+
+
+def laplacian(seed: int, shape: tuple[int, int, int], scale: float) -> NDArray[np.int32]:
+    """Return a latent whose channels fall off, and whose activity changes over the plane."""
+    random = np.random.default_rng(seed)
+    falling = np.exp(-0.3 * np.arange(shape[0]))[:, None, None]
+    local = np.exp(random.normal(0, 1, (1, *shape[1:])))
+    q: NDArray[np.int32] = np.rint(random.laplace(0, scale, shape) * falling * local).astype(
+        np.int32
+    )
+    q[0] = np.cumsum(q[0], axis=1)
+    return q
+
+
+@lru_cache
+def trained(channels: int, scale: float, seed: int = 0) -> TableSet:
+    """Return tables that were trained on a small Laplacian latent."""
+    q = laplacian(seed, (channels, 24, 24), scale)
+    skip = np.zeros((24, 24), dtype=bool)
+    order = choose_order([q])
+    thresholds = choose_thresholds(activities(q, skip))
+    return build_table_set(count_symbols(q, skip, order, thresholds), order, thresholds)
+
+
+@st.composite
+def latents(draw: st.DrawFn, channels: int | None = None) -> Latent:
+    """Draw sparse and dense latents with escapes, and maps of skipped positions."""
+    if channels is None:
+        channels = draw(st.sampled_from([1, 2, 5, 16]))
+    shape = (channels, draw(st.integers(1, 12)), draw(st.integers(1, 12)))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    largest = draw(st.sampled_from([1, 4, 600, 1 << 20]))
+    kept = draw(st.sampled_from([0.0, 0.05, 0.3, 1.0]))
+    q = random.integers(-largest, largest, shape, dtype=np.int32, endpoint=True)
+    q[random.random(shape) >= kept] = 0
+    skip = random.random(shape[1:]) < draw(st.sampled_from([0.0, 0.3, 1.0]))
+    return q, skip

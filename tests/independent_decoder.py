@@ -1,0 +1,299 @@
+"""A second decoder for .rcz files, slow and plain, after docs/format.md.
+
+It shares no code with the package.  ``decode(rcz_bytes, bundle_dir)`` is the way in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = Any  # NumPy arrays; the document says of what
+KNOWN = ("HEAD", "MASK", "LATN", "dset", "qual", "TAIL")
+HEAD = "modality,depth,samples,allocated,bits,flags,coder,level,tile_log2,source,"
+HEAD += "rows,columns,frames,low,high,model"
+
+
+class Refused(Exception):
+    """The file breaks a rule of the format."""
+
+
+def need(holds: bool, rule: str) -> None:
+    """Refuse the file unless a rule holds."""
+    if not holds:
+        raise Refused(rule)
+
+
+def chunks_of(data: bytes) -> dict[str, bytes]:
+    """Return the payloads of the chunks by type."""
+    need(data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
+    major, minor, _, flags = struct.unpack_from("<BBHH", data, 8)
+    need((major, minor, flags) == (0, 1, 0), "version and flags")
+    chunks: dict[str, bytes] = {}
+    at = 14
+    while "TAIL" not in chunks:
+        need(at + 12 <= len(data), "the file ends early")
+        kind = data[at : at + 4].decode("ascii")
+        (length,) = struct.unpack_from("<I", data, at + 4)
+        end = at + 8 + length
+        need(end + 4 <= len(data), "the file ends early")
+        need(struct.unpack_from("<I", data, end)[0] == zlib.crc32(data[at:end]), "CRC")
+        need(kind not in chunks or kind not in KNOWN, "a chunk twice")
+        need(kind in KNOWN or kind[0].islower(), "critical chunk")
+        need(bool(chunks) or kind == "HEAD", "HEAD is first")
+        need(kind != "MASK" or "LATN" not in chunks, "MASK before LATN")
+        chunks[kind] = data[at + 8 : end]
+        at = end + 4
+    need(at == len(data) == struct.unpack("<Q", chunks["TAIL"])[0], "length in TAIL")
+    need("LATN" in chunks, "LATN")
+    return chunks
+
+
+def head_of(payload: bytes) -> dict[str, Any]:
+    """Return the fields of HEAD by name."""
+    need(len(payload) == 62, "length of HEAD")
+    head = dict(zip(HEAD.split(","), struct.unpack("<10B3I2i32s", payload), strict=True))
+    need(1 <= head["depth"] <= 4 and head["coder"] == 1, "depth, entropy coder")
+    need(head["samples"] == head["frames"] == 1, "samples, frames")
+    need(head["flags"] <= 3 and 6 <= head["tile_log2"] <= 15, "pixel flags, tile side")
+    need(0 < head["rows"] <= 2**20 and 0 < head["columns"] <= 2**20, "sides")
+    need(head["rows"] * head["columns"] <= 2**28 and head["low"] <= head["high"], "pixels, map")
+    return head
+
+
+class RangeDecoder:
+    """Adaptive binary decisions, as in LZMA but with an adaptation of 1/16."""
+
+    def __init__(self, data: bytes) -> None:
+        need(not data.endswith(b"\0"), "the mask ends in zero")
+        self.data, self.at, self.code, self.range = data, 0, 0, 2**32 - 1
+        for _ in range(4):
+            self.take()
+
+    def take(self) -> None:
+        """Append the next byte; zeros follow the last."""
+        self.code = self.code << 8 | (self.data[self.at] if self.at < len(self.data) else 0)
+        self.at += 1
+
+    def bit(self, probabilities: list[int], context: int) -> int:
+        """Decode one decision; probabilities are of 0, in 1/2048."""
+        p = probabilities[context]
+        bound = (self.range >> 11) * p
+        one = int(self.code >= bound)
+        if one:
+            self.code -= bound
+            self.range -= bound
+            probabilities[context] -= p >> 4
+        else:
+            self.range = bound
+            probabilities[context] += (2048 - p) >> 4
+        while self.range < 2**24:
+            self.range <<= 8
+            self.take()
+        return one
+
+
+def decode_mask(data: bytes, rows: int, columns: int) -> Array:
+    """Return the background: block states first, then the pixels of mixed blocks."""
+    coder = RangeDecoder(data)
+    mixed_p, set_p, pixel_p = [1024] * 27, [1024] * 27, [1024] * 1024
+    down, across = -(-rows // 16), -(-columns // 16)
+    # Borders of zeros above and at the sides stand for what is missing.
+    states = np.zeros((down + 1, across + 2), dtype=int)
+    mask = np.zeros((rows + 2, columns + 4), dtype=int)
+    for y, x in np.ndindex(down, across):
+        context = states[y + 1, x] + 3 * states[y, x + 1] + 9 * states[y, x + 2]
+        if coder.bit(mixed_p, context):
+            states[y + 1, x + 1] = 2
+        elif coder.bit(set_p, context):
+            states[y + 1, x + 1] = 1
+            bottom, right = min(16 * y + 16, rows), min(16 * x + 16, columns)
+            mask[16 * y + 2 : bottom + 2, 16 * x + 2 : right + 2] = 1
+    for y, x in np.ndindex(rows, columns):
+        if states[y // 16 + 1, x // 16 + 1] == 2:
+            known = [*mask[y, x + 1 : x + 4], *mask[y + 1, x : x + 5], *mask[y + 2, x : x + 2]]
+            mask[y + 2, x + 2] = coder.bit(pixel_p, int("".join(map(str, known)), 2))
+    need(len(data) <= coder.at, "bytes behind the mask")
+    return mask[2:, 2:-2] == 1
+
+
+def skip_map(mask: Array, block: int) -> Array:
+    """Return the latent positions that are not coded (section 7, step 2)."""
+    down, across = -(-mask.shape[0] // block), -(-mask.shape[1] // block)
+    whole = np.ones((down + 2, across + 2), dtype=bool)
+    for y, x in np.ndindex(down, across):
+        part = mask[y * block : (y + 1) * block, x * block : (x + 1) * block]
+        whole[y + 1, x + 1] = part.all()
+    return np.all([whole[v : v + down, u : u + across] for v, u in np.ndindex(3, 3)], axis=0)
+
+
+class Bits:
+    """Bits of a stream, most significant first."""
+
+    def __init__(self, data: bytes) -> None:
+        self.text, self.at = "".join(f"{byte:08b}" for byte in data), 0
+
+    def take(self, count: int) -> str:
+        """Return the next bits as digits."""
+        self.at += count
+        need(self.at <= len(self.text), "the tile ends early")
+        return self.text[self.at - count : self.at]
+
+    def symbol(self, codes: dict[str, int]) -> int:
+        """Return the symbol whose code comes next."""
+        code = self.take(1)
+        while code not in codes:
+            code += self.take(1)
+        return codes[code]
+
+    def number(self, category: int) -> int:
+        """Return a signed number of a magnitude category."""
+        size, extra = category, 24 if category == 19 else (category - 3) // 2
+        if category > 4:
+            base = 2 ** (extra + 1) + 1 + (category - 3) % 2 * 2**extra
+            size = (513 if category == 19 else base) + int(self.take(extra), 2)
+        return -size if size > 0 and self.take(1) == "1" else size
+
+
+def canonical(lengths: list[int]) -> dict[str, int]:
+    """Return the canonical code of RFC 1951, 3.2.2: symbol by digits of its code."""
+    codes, code, last = {}, 0, 0
+    for length, symbol in sorted((n, s) for s, n in enumerate(lengths)):
+        code <<= length - last
+        codes[f"{code:0{length}b}"] = symbol
+        code, last = code + 1, length
+    return codes
+
+
+def predict(plane: Array, y: int, x: int) -> int:
+    """Predict channel 0: the median of left, up, and left + up - corner."""
+    if y == 0 or x == 0:
+        return int(plane[y, x - 1] if x else plane[y - 1, x] if y else 0)
+    left, up, corner = int(plane[y, x - 1]), int(plane[y - 1, x]), int(plane[y - 1, x - 1])
+    return sorted((left, up, left + up - corner))[1]
+
+
+def decode_tile(data: bytes, skip: Array, tables: dict[str, Any]) -> Array:
+    """Return the quantised latent (channels, h, w) of one tile."""
+    need(len(data) > 0 and data[0] < len(tables["order"]), "table set")
+    order = tables["order"][data[0]].tolist()
+    thresholds, lengths = tables["thresholds"][data[0]], tables["lengths"][data[0]]
+    channels = len(order)
+    sizes = [40] + [(channels - k) * 19 + 1 for k in range(1, channels)]
+    cuts = np.cumsum(sizes)[:-1]
+    codes = [[canonical(part.tolist()) for part in np.split(row, cuts)] for row in lengths]
+    bits = Bits(data[1:])
+    q = np.zeros((channels, *skip.shape), dtype=np.int64)
+    sums = np.zeros((skip.shape[0] + 1, skip.shape[1] + 2), dtype=np.int64)
+    for y, x in np.ndindex(skip.shape):
+        q[0, y, x] = predict(q[0], y, x)
+        if skip[y, x]:
+            continue
+        activity = 2 * sums[y + 1, x] + 2 * sums[y, x + 1] + sums[y, x] + sums[y, x + 2]
+        table = codes[int((thresholds <= activity).sum())]
+        token = bits.symbol(table[0])
+        values = [bits.number(token // 2)]
+        q[0, y, x] += values[0]
+        k = 1 if token % 2 == 0 else channels
+        while k < channels:
+            token = bits.symbol(table[k])
+            if token == (channels - k) * 19:
+                need(k > 1, "end of block at once")
+                break
+            k += token // 19
+            values.append(bits.number(token % 19 + 1))
+            q[order[k], y, x] = values[-1]
+            k += 1
+        sums[y + 1, x + 1] = sum(min(abs(v), 15) for v in values)
+        need(int(np.abs(q[:, y, x]).max()) <= 2**23, "size of a latent")
+    rest = bits.text[bits.at :]
+    need(len(rest) < 8 and "1" not in rest, "bits behind the tile")
+    return q
+
+
+def decode_latent(payload: bytes, head: dict[str, Any], skip: Array, tables: Any) -> Array:
+    """Return the quantised latent of the whole image."""
+    side = 2 ** head["tile_log2"] // 2 ** (head["depth"] + 1)
+    corners = [(y, x) for y in range(0, len(skip), side) for x in range(0, skip.shape[1], side)]
+    at = 4 * len(corners) + 4
+    need(len(payload) >= at, "index of tiles")
+    count, *lengths = struct.unpack_from(f"<{len(corners) + 1}I", payload)
+    need(count == len(corners) and at + sum(lengths) == len(payload), "index of tiles")
+    q = np.zeros((tables["order"].shape[1], *skip.shape), dtype=np.int64)
+    for (y, x), length in zip(corners, lengths, strict=True):
+        part = (..., slice(y, y + side), slice(x, x + side))
+        q[part] = decode_tile(payload[at : at + length], skip[part], tables)
+        at += length
+    return q
+
+
+def shifted(values: Array, shift: Array) -> Array:
+    """Divide by 2**shift and round, halves up."""
+    return (values + np.where(shift > 0, 1 << np.maximum(shift - 1, 0), 0)) >> shift
+
+
+def convolve(image: Array, weight: Array, bias: Array) -> Array:
+    """Correlate with 3 x 3 kernels; float64 is exact, as all sums are far below 2**53."""
+    padded = np.pad(image, ((0, 0), (1, 1), (1, 1))).astype(np.float64)
+    rows, columns = image.shape[1:]
+    total = np.zeros((len(weight), rows, columns))
+    for v, u in np.ndindex(3, 3):
+        window = padded[:, v : v + rows, u : u + columns]
+        total += np.einsum("oi,iyx->oyx", weight[:, :, v, u].astype(float), window, optimize=True)
+    return total.astype(np.int64) + bias[:, None, None]
+
+
+def network(z: Array, depth: int, weights: dict[str, Any]) -> Array:
+    """Return the fixed-point image (rows, columns) of a dequantised latent."""
+    for i in range(depth + 2):
+        z = convolve(z, weights[f"conv{i}_weight"], weights[f"conv{i}_bias"].astype(np.int64))
+        if i <= depth:
+            shift = weights[f"conv{i}_shift"].astype(np.int64)
+            most = np.asarray(weights[f"conv{i}_max"], dtype=np.int64).reshape(-1, 1, 1)
+            z = np.clip(shifted(z, shift[:, None, None]), 0, most)
+        if i > 0:
+            k, rows, columns = z.shape  # PixelShuffle(2)
+            split = z.reshape(k // 4, 2, 2, rows, columns).transpose(0, 3, 1, 4, 2)
+            z = split.reshape(k // 4, 2 * rows, 2 * columns)
+    return z[0]
+
+
+def decode(rcz_bytes: bytes, bundle_dir: str | Path) -> Array:
+    """Return the stored values of a file, given the folder of the bundle that it names."""
+    chunks = chunks_of(rcz_bytes)
+    head = head_of(chunks["HEAD"])
+    manifest = json.loads(text := (Path(bundle_dir) / "manifest.json").read_bytes())
+    need(hashlib.sha256(text).digest() == head["model"], "model id")
+    need(manifest["depth"] == head["depth"], "depth of the bundle")
+    arrays = {}
+    for name in ("gains.npz", "tables.npz", "weights.npz"):
+        content = (Path(bundle_dir) / name).read_bytes()
+        need(hashlib.sha256(content).hexdigest() == manifest["files"][name], name)
+        with np.load(io.BytesIO(content)) as archive:
+            arrays[name] = dict(archive)
+    shape = (head["rows"], head["columns"])
+    coded = chunks.get("MASK")
+    mask = np.zeros(shape, dtype=bool) if coded is None else decode_mask(coded[4:], *shape)
+    skip = skip_map(mask, 2 ** (head["depth"] + 1))
+    q = decode_latent(chunks["LATN"], head, skip, arrays["tables.npz"])
+    gains = arrays["gains.npz"]
+    limit = gains["limits"].astype(np.int64)[:, None, None]
+    z = q * gains["gains"][head["level"]].astype(np.int64)[:, None, None]
+    z = np.clip(shifted(z, gains["shift"].astype(np.int64)), -limit, limit)
+    f = network(z, head["depth"], arrays["weights.npz"])[: shape[0], : shape[1]]
+    bits, low, high = manifest["fraction_bits"], head["low"], head["high"]
+    scaled = (np.clip(f, 0, 2**bits) * max(high - low, 1) + 2 ** (bits - 1)) >> bits
+    stored = np.clip(high - scaled if head["flags"] & 2 else low + scaled, low, high)
+    if coded is not None:
+        stored[mask] = struct.unpack_from("<i", coded)[0]
+    if "qual" in chunks:
+        digest = hashlib.sha256(stored.astype("<i4").tobytes()).digest()
+        need(digest == chunks["qual"][8:40], "SHA-256 of the stored values")
+    return stored.astype(np.int32)
