@@ -19,9 +19,7 @@ def upper_envelope(points: list[tuple[float, float]]) -> list[tuple[float, float
     return out
 
 
-def bd_rate(
-    anchor: list[tuple[float, float]], test: list[tuple[float, float]]
-) -> float | None:
+def bd_rate(anchor: list[tuple[float, float]], test: list[tuple[float, float]]) -> float | None:
     """Mean rate difference of `test` against `anchor` at equal quality.
 
     Log rate is interpolated over quality by monotone cubics (PCHIP) and averaged over the

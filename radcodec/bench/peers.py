@@ -35,7 +35,7 @@ def jpeg(stored: NDArray[np.int32]) -> Iterator[Point]:
 def jpeg2000(stored: NDArray[np.int32]) -> Iterator[Point]:
     """JPEG 2000, irreversible 9/7 transform, full bit depth (OpenJPEG), codestream only."""
     low = int(stored.min())
-    shifted = (stored - low).astype(np.uint16)
+    shifted = (stored - low).astype(np.uint8 if stored.max() - low < 256 else np.uint16)
     bits = max(int(shifted.max()).bit_length(), 1)
     for decibels in JPEG2000_DECIBELS:
         data = imagecodecs.jpeg2k_encode(

@@ -59,9 +59,7 @@ def _own_points(
     for level in LEVELS:
         file = encoder.file(level)
         measured = Quality(0.0, 0, bytes(32))
-        data = write_rcz(
-            type(file)(file.header, file.tiles, file.mask, file.dataset, measured)
-        )
+        data = write_rcz(type(file)(file.header, file.tiles, file.mask, file.dataset, measured))
         yield len(data), encoder.decoded(level)
 
 

@@ -64,9 +64,7 @@ def _dilate_from_corner(
     return out
 
 
-def _grow_within(
-    seed: NDArray[np.bool_], area: NDArray[np.bool_], steps: int
-) -> NDArray[np.bool_]:
+def _grow_within(seed: NDArray[np.bool_], area: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
     """Dilate `seed` by a 3 x 3 square `steps` times, never leaving `area`."""
     grown = seed
     for _ in range(steps):
@@ -116,9 +114,7 @@ def find_background(
     return best
 
 
-def fill_smoothly(
-    unit: NDArray[np.float32], mask: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def fill_smoothly(unit: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Continue the unmasked pixels smoothly into the mask (pull-push).
 
     Parameters
@@ -140,9 +136,7 @@ def fill_smoothly(
     return result
 
 
-def _pull_push(
-    weighted: NDArray[np.float32], weight: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _pull_push(weighted: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, cols = weight.shape
     mean = np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0)
     if rows * cols == 1 or weight.min() >= 1.0:
@@ -169,8 +163,11 @@ def _pull_push(
     # A light blur of the up-sampled level keeps block edges out of the fill.
     padded = np.pad(up, 1, mode="edge")
     up = (
-        padded[1:-1, 1:-1] * 2 + padded[:-2, 1:-1] + padded[2:, 1:-1]
-        + padded[1:-1, :-2] + padded[1:-1, 2:]
+        padded[1:-1, 1:-1] * 2
+        + padded[:-2, 1:-1]
+        + padded[2:, 1:-1]
+        + padded[1:-1, :-2]
+        + padded[1:-1, 2:]
     ) / np.float32(6.0)
     up = up[:rows, :cols]
     filled: NDArray[np.float32] = np.where(weight >= 1.0, mean, mean * weight + up * (1.0 - weight))

@@ -11,9 +11,9 @@ from __future__ import annotations
 LEVELS = 256
 #: Nominal quantiser step of the finest level, in units of an orthonormal block DCT of an
 #: image in [0, 1].
-FINEST_STEP = 1.0 / 512
+FINEST_STEP = 1.0 / 256
 #: Nominal step of the coarsest level.
-COARSEST_STEP = 1.0 / 4
+COARSEST_STEP = 2.0
 
 
 def nominal_step(level: float) -> float:

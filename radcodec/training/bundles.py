@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ BANDS = ((30, 55, 80), (95, 115, 135), (150, 170, 190), (205, 225, 245))
 #: Binary places of the reconstruction gains.
 GAIN_SHIFT = 8
 #: Largest part of one image that statistics are gathered from, pixels along a side.
-STATISTICS_SIDE = 1536
+STATISTICS_SIDE = 768
 
 
 def steps_table(codec: Codec, *, decode: bool) -> NDArray[np.float64]:
@@ -55,11 +54,9 @@ def _latent(net: Compressor, sample: Sample, block: int) -> NDArray[np.float32]:
 def _trimmed(image: IndexedImage) -> Sample:
     """Middle part of an image, so that the largest do not outweigh all others."""
     stored = image.stored()
-    cut = tuple(
-        slice(max((side - STATISTICS_SIDE) // 2, 0), max((side - STATISTICS_SIDE) // 2, 0) + STATISTICS_SIDE)
-        for side in stored.shape
-    )
-    return prepare(image.path.name, image.modality, stored[cut])
+    top, left = (max((side - STATISTICS_SIDE) // 2, 0) for side in stored.shape)
+    middle = stored[top : top + STATISTICS_SIDE, left : left + STATISTICS_SIDE]
+    return prepare(image.path.name, image.modality, middle)
 
 
 def integer_decompressor(codec: Codec, samples: list[Sample], seed: int = 0) -> IntegerDecompressor:
@@ -75,33 +72,29 @@ def integer_decompressor(codec: Codec, samples: list[Sample], seed: int = 0) -> 
     return quantise_decompressor(codec.decompressor, scaled, activation_bits=11)
 
 
-def quantised_latents(
-    codec: Codec, samples: list[Sample], levels: tuple[int, ...]
-) -> Iterator[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
-    """Latents of images at levels, each with its map of skipped positions."""
+def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
+    """Build one table set a band of levels from the latents of images."""
     block = codec.architecture.block
     steps = steps_table(codec, decode=False).astype(np.float32)
+    latents = []
     for sample in samples:
         latent = _latent(codec.compressor, sample, block)
         skip = np.zeros(latent.shape[1:], dtype=bool)
         if sample.mask is not None:
             skip = skipped_positions(sample.mask, block)
-        for level in levels:
-            yield np.rint(latent / steps[level][:, None, None]).astype(np.int32), skip
-
-
-def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
-    """Build one table set a band of levels from the latents of images."""
+        latents.append((latent, skip))
     sets = []
     for band in BANDS:
-        tiles = list(quantised_latents(codec, samples, band))
+        tiles = [
+            (np.rint(latent / steps[level][:, None, None]).astype(np.int32), skip)
+            for level in band
+            for latent, skip in latents
+        ]
         order = choose_order([q for q, _ in tiles])
         thresholds = choose_thresholds(np.concatenate([activities(q, s) for q, s in tiles]))
-        counts = None
-        for quantised, skip in tiles:
-            more = count_symbols(quantised, skip, order, thresholds)
-            counts = more if counts is None else counts + more
-        assert counts is not None
+        counts = count_symbols(*tiles[0], order, thresholds)
+        for quantised, skip in tiles[1:]:
+            counts += count_symbols(quantised, skip, order, thresholds)
         sets.append(build_table_set(counts, order, thresholds))
     return sets
 
@@ -204,7 +197,7 @@ def write_bundles(
     images: list[IndexedImage],
     training: dict[str, Any],
     *,
-    per_modality: int = 40,
+    per_modality: int = 30,
     seed: int = 0,
 ) -> list[Bundle]:
     """Write the decompressor and all compressors of one depth.

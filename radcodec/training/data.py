@@ -58,9 +58,7 @@ def prepare(
     unit = mapping.to_unit(stored)
     if mask is not None:
         unit = fill_smoothly(unit, mask)
-    return Sample(
-        name, modality, np.rint(unit * 65535).astype(np.uint16), mask, 1.0 / mapping.span
-    )
+    return Sample(name, modality, np.rint(unit * 65535).astype(np.uint16), mask, 1.0 / mapping.span)
 
 
 @dataclass(frozen=True)

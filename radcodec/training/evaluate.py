@@ -11,7 +11,7 @@ def grey_image(row: IndexedImage) -> GreyImage:
     stored = row.stored()
     low, high = int(stored.min()), int(stored.max())
     signed = low < 0
-    deep = not (0 <= low and high <= 255)
+    deep = not (low >= 0 and high <= 255)
     return GreyImage(
         stored=stored,
         bits_allocated=16 if deep else 8,

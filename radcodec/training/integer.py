@@ -263,7 +263,10 @@ def quantise_decompressor(
                 # The four channels that one shuffle joins share their unit.
                 peak = peak.reshape(-1, 4).max(axis=1).repeat(4)
             limit = (1 << activation_bits) - 1
-            unit = limit / np.maximum(peak, 1e-3)
+            # A channel that hardly ever wakes must not ask for more places than there are.
+            room = budget / (16 * reach)
+            room = room.reshape(-1, 4).min(axis=1).repeat(4) if shuffle else room
+            unit = np.minimum(limit / np.maximum(peak, 1e-3), room)
             maximum = np.full(len(bias), limit, np.int64)
             places = np.clip(np.floor(np.log2(budget / (reach * unit + 1))), 1, 20)
         while True:
@@ -275,7 +278,9 @@ def quantise_decompressor(
             over = layer.worst_sum(limits) >= EXACT
             if not over.any():
                 break
-            places -= over.any() if last else over
+            places = places - (over.any() if last else over)
+            if places.min() < 1:
+                raise ValueError(f"layer {number} does not fit into the exact range")
         if last:
             fraction_bits = int(places[0])
         layers.append(layer)
@@ -287,8 +292,6 @@ def quantise_decompressor(
             exact = functional.pixel_shuffle(exact, 2) if shuffle else exact
         scale = unit[::4] if shuffle else unit
         limits = maximum[::4] if shuffle else maximum
-    result = IntegerDecompressor(
-        net.architecture, layers, input_scale, input_limits, fraction_bits
-    )
+    result = IntegerDecompressor(net.architecture, layers, input_scale, input_limits, fraction_bits)
     result.check_bounds()
     return result

@@ -228,12 +228,19 @@ def train(
             cost, bpp, error = (sum(column) / len(window) for column in zip(*window, strict=True))
             level = [[round(float(v), 4) for v in row] for row in book.means]
             record = {
-                "step": steps, "minutes": round(elapsed / 60, 2), "cost": cost,
-                "bpp": bpp, "mse": error, "learning_rate": rate, "costs": level,
+                "step": steps,
+                "minutes": round(elapsed / 60, 2),
+                "cost": cost,
+                "bpp": bpp,
+                "mse": error,
+                "learning_rate": rate,
+                "costs": level,
             }
             with (run / "log.jsonl").open("a") as handle:
                 handle.write(json.dumps(record) + "\n")
-            log(f"step {steps} {elapsed / 60:.1f} min cost {cost:.4f} bpp {bpp:.4f} mse {error:.2e}")
+            log(
+                f"step {steps} {elapsed / 60:.1f} min cost {cost:.4f} bpp {bpp:.4f} mse {error:.2e}"
+            )
             window = []
         if time.monotonic() - mark > 90:
             save()

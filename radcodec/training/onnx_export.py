@@ -64,7 +64,11 @@ class _Graph:
             self.nodes,
             name,
             [helper.make_tensor_value_info(source, TensorProto.FLOAT, ["n", inputs, "r", "c"])],
-            [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", outputs, None, None])],
+            [
+                helper.make_tensor_value_info(
+                    "output", TensorProto.FLOAT, ["n", outputs, None, None]
+                )
+            ],
             self.constants,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])

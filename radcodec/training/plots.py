@@ -14,7 +14,12 @@ from matplotlib import pyplot
 
 from radcodec.bench.validation import Row
 
-_COLOURS = {"jpeg": "#999999", "jpeg2000": "#d08000", "radcodec-d2": "#0060c0", "radcodec-d3": "#b00060"}
+_COLOURS = {
+    "jpeg": "#999999",
+    "jpeg2000": "#d08000",
+    "radcodec-d2": "#0060c0",
+    "radcodec-d3": "#b00060",
+}
 
 
 def plot_log(log: Path, target: Path) -> None:

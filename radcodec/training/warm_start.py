@@ -164,9 +164,7 @@ def _start_compressor(net: Compressor, plan: list[Level]) -> None:
             coarse.functions[:, quarter] @ fine.functions.T for quarter in _sub_blocks(fine.block)
         ]
         _set_linear(convs[2 * step + 1], merge, CELL_TAPS, paired_in=True, paired_out=True)
-    _set_linear(
-        convs[-1], [np.eye(plan[-1].kept)], (CENTRE_TAP,), paired_in=True, paired_out=False
-    )
+    _set_linear(convs[-1], [np.eye(plan[-1].kept)], (CENTRE_TAP,), paired_in=True, paired_out=False)
 
 
 def _start_decompressor(net: Decompressor, plan: list[Level]) -> None:

@@ -1,0 +1,1 @@
+"""Tests of training; skipped where torch is not installed."""

@@ -1,0 +1,105 @@
+"""The training loop on synthetic images, by a clock of its own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from radcodec.training import loop
+from radcodec.training.data import Sample, prepare
+from radcodec.training.loop import Codec, Config, train
+
+CONFIG = Config(depth=1, width=8, latents=4, patch=8, batch=1, warm_up=5)
+
+
+@pytest.fixture
+def samples() -> list[Sample]:
+    random = np.random.default_rng(8)
+    return [
+        prepare(f"{name}.png", name, random.integers(0, 4096, (24, 24), dtype=np.int32))
+        for name in ("ct", "xr")
+    ]
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every look at the clock take a second: a step looks twice."""
+    ticks = itertools.count()
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+
+
+def _weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def _same(before: dict[str, torch.Tensor], module: torch.nn.Module) -> bool:
+    return all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
+def test_trains_logs_and_resumes(samples: list[Sample], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    said: list[str] = []
+    codec = Codec(CONFIG.architecture, CONFIG.seed)
+    before = _weights(codec.decompressor)
+    train(codec, CONFIG, samples, tmp_path / "run", 2.0, log=said.append)
+    assert not _same(before, codec.decompressor)
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert 50 <= state["steps"] <= 60
+    assert state["seconds"] >= 120
+    assert state["config"]["depth"] == 1
+    assert [line for line in said if line.startswith("step 50 ")]
+
+    other = Codec(CONFIG.architecture, seed=99)
+    train(other, CONFIG, samples, tmp_path / "run", 4.0, log=said.append)
+    assert f"resumed at step {state['steps']}, " in "\n".join(said)
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [record["step"] for record in records] == [50, 100]
+    for record in records:
+        assert record["bpp"] > 0 and record["mse"] >= 0 and np.isfinite(record["cost"])
+    assert 0 < records[1]["minutes"] - records[0]["minutes"] < 4
+
+
+def test_a_spent_budget_only_loads(samples: list[Sample], tmp_path: Path) -> None:
+    codec = train(Codec(CONFIG.architecture), CONFIG, samples, tmp_path, 0.1, log=lambda _: None)
+    again = Codec(CONFIG.architecture, seed=5)
+    train(again, CONFIG, samples, tmp_path, 0.1, log=lambda _: None)
+    assert _same(_weights(codec), again)
+
+
+def test_frozen_decompressor_stays(samples: list[Sample], tmp_path: Path) -> None:
+    codec = Codec(CONFIG.architecture)
+    decompressor, gains = _weights(codec.decompressor), _weights(codec.decode_gains)
+    compressor, encode_gains = _weights(codec.compressor), _weights(codec.encode_gains)
+    train(codec, CONFIG, samples, tmp_path, 0.2, freeze_decompressor=True, log=lambda _: None)
+    assert _same(decompressor, codec.decompressor)
+    assert _same(gains, codec.decode_gains)
+    assert not _same(compressor, codec.compressor)
+    assert not _same(encode_gains, codec.encode_gains)
+
+
+def test_checkpoints_come_back(samples: list[Sample], tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    from radcodec.training.checkpoints import load_codec, save_small
+
+    run = tmp_path / "run"
+    codec = train(Codec(CONFIG.architecture), CONFIG, samples, run, 0.1, log=lambda _: None)
+    assert _same(_weights(codec), load_codec(run))
+    path = tmp_path / "small" / "d1.safetensors"
+    save_small(codec, path)
+    small = load_codec(path)
+    assert small.architecture == codec.architecture
+    for name, value in small.state_dict().items():
+        assert torch.equal(value, codec.state_dict()[name].half().float())
+    assert path.stat().st_size < 2.5 * sum(v.numel() for v in codec.state_dict().values()) + 8192
+    with pytest.raises(FileNotFoundError):
+        load_codec(tmp_path / "nothing")
