@@ -88,4 +88,5 @@ class IntensityMap:
         steps = (clamped * self.span + (one >> 1)) >> fraction_bits
         steps = np.minimum(steps, self.high - self.low)
         stored = (self.high - steps) if self.inverted else (self.low + steps)
-        return stored.astype(np.int32)
+        out: NDArray[np.int32] = stored.astype(np.int32)
+        return out

@@ -13,6 +13,8 @@ from radcodec.network.windows import run_windowed
 
 #: Pixels kept of a window along a side.
 TILE = 1024
+#: Largest magnitude of a quantised latent, as docs/format.md has it.
+LIMIT = 2.0**23
 #: Halo in latent positions, wider than the network's view.
 HALO = 8
 
@@ -52,4 +54,5 @@ class Compressor:
     def quantise(self, latent: NDArray[np.float32], level: int) -> NDArray[np.int32]:
         """Quantise a latent at a level: the nearest multiple of every channel's step."""
         scaled = latent / self.steps[level][:, None, None]
-        return np.rint(np.clip(scaled, -(2.0**23), 2.0**23)).astype(np.int32)
+        out: NDArray[np.int32] = np.rint(np.clip(scaled, -LIMIT, LIMIT)).astype(np.int32)
+        return out

@@ -71,7 +71,8 @@ class Decompressor:
         block = self.bundle.block
         scaled = self.gains.dequantise(quantised, level)
         out = run_windowed(self._run, scaled, max(tile // block, 1), HALO, up=block)
-        return out[0].astype(np.int32)
+        fixed: NDArray[np.int32] = out[0].astype(np.int32)
+        return fixed
 
     def known_answer(self) -> str:
         """Decode the bundle's known-answer latent; SHA-256 of the fixed-point image."""

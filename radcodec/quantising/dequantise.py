@@ -37,4 +37,5 @@ class GainTable:
         gain = self.gains[level][:, None, None]
         limit = self.limits[:, None, None]
         scaled = (quantised.astype(np.int64) * gain + (1 << (self.shift - 1))) >> self.shift
-        return np.clip(scaled, -limit, limit).astype(np.float32)
+        out: NDArray[np.float32] = np.clip(scaled, -limit, limit).astype(np.float32)
+        return out

@@ -131,7 +131,7 @@ def write_decompressor(
         shift=np.int32(GAIN_SHIFT),
         limits=integer.input_limits.astype(np.int32),
     )
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Any] = {}
     for number, layer in enumerate(integer.layers):
         arrays[f"conv{number}_weight"] = layer.weight.astype(np.int32)
         arrays[f"conv{number}_bias"] = layer.bias

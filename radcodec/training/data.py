@@ -187,6 +187,7 @@ class PatchSource:
         if room >= 4 and wide and self.random.random() < 0.3:
             scale = 4
         side = self.size * scale
+        mask: NDArray[np.bool_]
         for _ in range(6):
             top = int(self.random.integers(0, max(rows - side, 0) + 1))
             left = int(self.random.integers(0, max(cols - side, 0) + 1))
@@ -206,7 +207,7 @@ class PatchSource:
         if scale > 1:
             shape = (self.size, scale, self.size, scale)
             patch = patch.reshape(shape).mean(axis=(1, 3))
-            mask = mask.reshape(shape).any(axis=(1, 3))
+            mask = np.asarray(mask.reshape(shape).any(axis=(1, 3)), dtype=bool)
         return patch, mask, sample.step / scale
 
     def _augment(self, patch: NDArray[np.float32], step: float) -> NDArray[np.float32]:

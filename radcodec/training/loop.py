@@ -170,7 +170,7 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     codec.to(device)
     if device == "cpu":
-        codec.to(memory_format=torch.channels_last)
+        codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (codec.decompressor, codec.decode_gains):
         part.requires_grad_(not freeze_decompressor)
     optimiser = torch.optim.Adam(

@@ -46,7 +46,7 @@ class Architecture:
     @property
     def block(self) -> int:
         """Pixels along one side of the block that one latent position stands for."""
-        return 2 ** (self.depth + 1)
+        return int(2 ** (self.depth + 1))
 
     def as_dict(self) -> dict[str, int]:
         """Return the fields as a plain dictionary."""

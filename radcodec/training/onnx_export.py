@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -37,7 +38,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(value.astype(np.float32), name))
         return name
 
-    def add(self, kind: str, inputs: list[str], **attributes: object) -> None:
+    def add(self, kind: str, inputs: list[str], **attributes: Any) -> None:
         """Append an operator that takes the chain's end first."""
         name = f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(
@@ -118,8 +119,8 @@ def decompressor_onnx(net: IntegerDecompressor) -> onnx.ModelProto:
             graph.add("Mul", [graph.constant(f"scale{number}", scale)])
             graph.add("Floor", [])
             # All channels of a layer share one limit.
-            zero = graph.constant(f"zero{number}", np.float32(0).reshape(()))
-            top = np.float32(layer.maximum.max()).reshape(())
+            zero = graph.constant(f"zero{number}", np.zeros((), np.float32))
+            top = np.array(layer.maximum.max(), np.float32)
             graph.add("Clip", [zero, graph.constant(f"max{number}", top)])
         if layer.shuffle:
             graph.add("DepthToSpace", [], blocksize=2, mode="CRD")

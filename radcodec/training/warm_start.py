@@ -43,7 +43,7 @@ class Level:
 
     @property
     def kept(self) -> int:
-        return self.functions.shape[0]
+        return int(self.functions.shape[0])
 
 
 def dct_matrix(size: int) -> NDArray[np.float64]:
