@@ -1,8 +1,8 @@
 """Speed of network and entropy coder apart, next to OpenJPEG on the same image.
 
 ``make speed``.  Every figure is the median of several runs, in megapixels a second, after
-one run that is not counted.  OpenJPEG works at the PSNR that radcodec has reached, and with
-as many threads as there are cores; the entropy coder uses one, OpenVINO its own choice.
+one run that is not counted.  OpenJPEG works near the PSNR that radcodec has reached, with as
+many threads as there are cores; the entropy coder uses one, OpenVINO its own choice.
 For figures of one core: ``taskset -c 0 make speed``.
 """
 
@@ -21,12 +21,13 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.codec import SERVED_BY, Encoder, compress, decompress
+from radcodec.codec import SERVED_BY, Compressed, Encoder, compress, decompress, peak_of
 from radcodec.demo import find_image
-from radcodec.entropy.latents import decode_tile
+from radcodec.entropy.latents import decode_tile, encode_tile
+from radcodec.metrics import quality
 from radcodec.network.runtime import describe
 from radcodec.network.store import ModelStore
-from radcodec.rate import Target
+from radcodec.rate import Target, closest_level
 from radcodec.reading import read_image
 from radcodec.reading.image import GreyImage
 
@@ -60,51 +61,134 @@ def timed(stage: str, pixels: int, runs: int, work: Callable[[], object]) -> Tim
 
 
 def own_timings(
-    image: GreyImage, modality: str, depth: int, level: int, runs: int, models: ModelStore
+    image: GreyImage, modality: str, depth: int, ratio: float, runs: int, models: ModelStore
 ) -> tuple[list[Timing], list[Timing], int, float]:
     """Time radcodec's stages: those of encoding, of decoding, file bytes, and PSNR in dB."""
     pixels = image.stored.size
     encoder = Encoder(image, modality, depth, models)
-    file = encoder.file(level)
+    level = closest_level(encoder.size, image.uncompressed_bytes / ratio)
+    file, decompressor = encoder.file(level), encoder.decompressor
     latent = encoder.compressor.quantise(encoder.latent, level)
-    header, decompressor = file.header, encoder.decompressor
     unit = encoder.mapping.to_unit(image.stored)
+    sets = decompressor.table_sets
+    candidates = encoder.compressor.bundle.manifest.get("table_sets")
+    slices = file.header.tile_slices
 
     def encode_entropy() -> None:
-        encoder.forget_tiles()
-        encoder.tiles(level)
+        for rows, columns in slices:
+            encode_tile(
+                np.ascontiguousarray(latent[:, rows, columns]),
+                np.ascontiguousarray(encoder.skip[rows, columns]),
+                sets,
+                candidates,
+            )
 
     def decode_entropy() -> None:
-        for data, (rows, columns) in zip(file.tiles, header.tile_slices, strict=True):
+        for data, (rows, columns) in zip(file.tiles, slices, strict=True):
             skip = np.ascontiguousarray(encoder.skip[rows, columns])
-            decode_tile(data, (len(latent), *skip.shape), skip, decompressor.table_sets)
+            decode_tile(data, (len(latent), *skip.shape), skip, sets)
 
-    target = Target("level", level)
-    whole = compress(
-        image, modality=modality, depth=depth, target=target, verify=False, models=models
-    )
+    def encode_all() -> Compressed:
+        target = Target("level", level)
+        return compress(
+            image, modality=modality, depth=depth, target=target, verify=False, models=models
+        )
+
+    data = encode_all().data
     encoding = [
         timed("network", pixels, runs, lambda: encoder.compressor.latent(unit)),
         timed("entropy coder", pixels, runs, encode_entropy),
-        timed(
-            "all, from pixels to bytes",
-            pixels,
-            runs,
-            lambda: compress(
-                image, modality=modality, depth=depth, target=target, verify=False, models=models
-            ),
-        ),
+        timed("pixels to file", pixels, runs, encode_all),
     ]
     decoding = [
         timed("network", pixels, runs, lambda: decompressor.fixed_image(latent, level)),
         timed("entropy coder", pixels, runs, decode_entropy),
-        timed(
-            "all, from bytes to pixels",
-            pixels,
-            runs,
-            lambda: decompress(whole.data, models=models),
-        ),
+        timed("file to pixels", pixels, runs, lambda: decompress(data, models=models)),
     ]
-    return encoding, decoding, len(whole.data), encoder.psnr(level)
+    return encoding, decoding, len(data), encoder.psnr(level)
 
 
+def openjpeg_timings(
+    stored: NDArray[np.int32], psnr: float, threads: int, runs: int
+) -> tuple[Timing, Timing, int, float]:
+    """Time OpenJPEG, irreversible, near a PSNR over the image's range; its bytes and PSNR."""
+    shifted = (stored - stored.min()).astype(np.uint16)
+    bits = max(int(shifted.max()).bit_length(), 1)
+    # OpenJPEG's peak is that of the bit depth; it takes whole decibels.
+    decibels = round(psnr + 20 * math.log10(((1 << bits) - 1) / peak_of(stored)))
+
+    def encode() -> bytes:
+        return bytes(
+            imagecodecs.jpeg2k_encode(
+                shifted,
+                level=decibels,
+                codecformat="j2k",
+                reversible=False,
+                bitspersample=bits,
+                numthreads=threads,
+            )
+        )
+
+    data = encode()
+    encoding = timed("OpenJPEG", stored.size, runs, encode)
+    decoding = timed(
+        "OpenJPEG",
+        stored.size,
+        runs,
+        lambda: imagecodecs.jpeg2k_decode(data, numthreads=threads),
+    )
+    restored = imagecodecs.jpeg2k_decode(data).astype(np.int32) + stored.min()
+    return encoding, decoding, len(data), quality.psnr(stored, restored, peak_of(stored))
+
+
+def _print_stages(direction: str, depth: int, stages: list[Timing], peer: Timing) -> None:
+    for stage in [*stages, peer]:
+        click.echo(
+            f"  d={depth}  {direction}  {stage.stage:<15} {stage.speed:8.1f} Mpx/s"
+            f" {1000 * stage.seconds:9.1f} ms {stage.speed / peer.speed:8.2f} x OpenJPEG"
+        )
+
+
+@click.command()
+@click.argument("image", default=IMAGE)
+@click.option("--modality", type=click.Choice(["xr", "mg", "ct", "mr"]), help="For a PNG.")
+@click.option("--ratio", type=click.FloatRange(min=1), default=20.0, show_default=True)
+@click.option("--runs", type=click.IntRange(min=1), default=7, show_default=True)
+@click.option("--depth", "depths", type=click.IntRange(1, 4), multiple=True, help="Default: all.")
+def main(
+    image: str, modality: str | None, ratio: float, runs: int, depths: tuple[int, ...]
+) -> None:
+    """Measure the speed of each stage on IMAGE, a path or a file of pydicom-data."""
+    path = Path(image)
+    grey = read_image(path if path.exists() else find_image(image))
+    chosen = modality or grey.modality or "generic"
+    models = ModelStore()
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = threads or 1
+    rows, columns = grey.stored.shape
+    machine = describe()
+    click.echo(
+        f"{image}: {rows} x {columns} pixels ({grey.stored.size / 1e6:.1f} Mpx), {chosen}, "
+        f"{grey.bits_stored} bits; ratio {ratio:g}; medians of {runs} runs\n"
+        f"{machine['cpu']}, {cores} cores; threads: OpenVINO {machine['openvino']} its own choice, "
+        f"entropy coder 1, OpenJPEG {cores}"
+    )
+    for depth in depths or models.depths(SERVED_BY.get(chosen, chosen)):
+        encoding, decoding, size, psnr = own_timings(grey, chosen, depth, ratio, runs, models)
+        click.echo(f"depth {depth}: {size} bytes, {psnr:.2f} dB")
+        if not math.isfinite(psnr):
+            raise click.ClickException("no loss at this ratio: give a higher --ratio")
+        peer_encode, peer_decode, peer_size, peer_psnr = openjpeg_timings(
+            grey.stored, psnr, cores, runs
+        )
+        _print_stages("encode", depth, encoding, peer_encode)
+        _print_stages("decode", depth, decoding, peer_decode)
+        share = decoding[1].seconds / decoding[0].seconds
+        click.echo(
+            f"  entropy decoding takes {100 * share:.1f} % of the network's decoding time; "
+            f"OpenJPEG: {peer_size} bytes, {peer_psnr:.2f} dB"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,8 @@ def _box(plane: Plane) -> Plane:
     rows, cols = plane.shape[1:]
     padded = np.pad(plane, ((0, 0), (1, 1), (1, 1)))
     parts = [padded[:, y : y + rows, x : x + cols] for y in range(3) for x in range(3)]
-    return np.sum(parts, axis=0, dtype=np.float32)
+    total: Plane = np.sum(parts, axis=0, dtype=np.float32)
+    return total
 
 
 def _box_up(plane: Plane) -> Plane:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -61,9 +63,14 @@ def test_a_bad_configuration_is_refused(tmp_path: Path) -> None:
     assert "bad.json is no training configuration" in ran.output
 
 
-def test_a_run_from_the_command_line(tmp_path: Path) -> None:
+def test_a_run_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("matplotlib")
+    from radcodec.training import loop
+
+    # Every look at the clock takes a second, and a step looks twice: 60 steps in 2 minutes.
+    ticks = itertools.count()
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     config = tmp_path / "tiny.json"
     config.write_text('{"depth": 1, "width": 8, "latents": 4, "patch": 8, "batch": 1}')
     data = tmp_path / "data"
@@ -72,7 +79,8 @@ def test_a_run_from_the_command_line(tmp_path: Path) -> None:
     Image.fromarray(values).save(data / "film.png")
     run = tmp_path / "run"
     words = ["--config", str(config), "--data", str(data), "--run", str(run)]
-    words += ["--minutes", "0.02", "--default-modality", "ct"]
+    words += ["--minutes", "2", "--default-modality", "ct"]
     ran = CliRunner().invoke(main, ["joint", *words])
     assert (run / "checkpoint.pt").exists(), ran.output
     assert ran.exit_code == 0, ran.output
+    assert (run / "log.svg").exists()
