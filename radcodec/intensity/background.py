@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 #: single pixels and noise that happen to hit the value are left to the networks.
 OPENING = 5
 #: Steps of conditional dilation that restore the true outline after the opening.
-REGROW = 4
+REGROW = 8
 #: Smallest share of the image that makes a mask worth its bytes.
 MIN_SHARE = 1 / 100
 
@@ -78,6 +78,20 @@ def _grow_within(seed: NDArray[np.bool_], area: NDArray[np.bool_], steps: int) -
     return grown
 
 
+def _cleaned(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The parts of `area` that a square fits into, with their true outline.
+
+    Half a square beyond the edges of the image counts as constant: the slivers between a
+    round field of view and the edge are thinner than the square, and background all the
+    same.
+    """
+    margin = OPENING // 2
+    around = np.pad(area, margin, constant_values=True)
+    opened = _dilate_from_corner(_erode(around, OPENING), OPENING, around.shape)
+    inside = slice(margin, -margin)
+    return _grow_within(opened[inside, inside], area, REGROW)
+
+
 def find_background(
     stored: NDArray[np.integer], padding_value: int | None = None
 ) -> Background | None:
@@ -106,8 +120,7 @@ def find_background(
         area = stored == value
         if np.count_nonzero(area) <= best_area:
             continue
-        seed = _dilate_from_corner(_erode(area, OPENING), OPENING, area.shape)
-        mask = _grow_within(seed, area, REGROW)
+        mask = _cleaned(area)
         size = int(np.count_nonzero(mask))
         if size > best_area:
             best, best_area = Background(value, mask), size
