@@ -8,6 +8,7 @@ DICOM and PNG files.  Prints BD-rates in PSNR and, with `--rows`, keeps every me
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -39,7 +40,8 @@ def images_of(
         if modality is None:
             click.echo(f"left out: {path}: no modality; give --default-modality", err=True)
         else:
-            yield str(path.relative_to(folder)), modality, image
+            # The other codecs' bytes are codestreams: a data set has no part in either.
+            yield str(path.relative_to(folder)), modality, replace(image, dataset=None)
 
 
 @click.command()

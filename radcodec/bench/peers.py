@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 #: JPEG qualities that make a curve.
 JPEG_QUALITIES = (2, 5, 10, 20, 35, 50, 65, 80, 90, 95, 98, 100)
-#: Compression ratios, against the image's own bits, that make a JPEG 2000 curve.
+#: PSNRs in dB, as OpenJPEG reckons them, that make a JPEG 2000 curve.
 JPEG2000_DECIBELS = (24, 27, 30, 33, 36, 39, 42, 45, 48, 51, 54, 58, 62, 68)
 
 #: One point of a curve: file bytes and decoded stored values.

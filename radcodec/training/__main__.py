@@ -109,7 +109,8 @@ def joint(
     codec = Codec(settings.architecture, settings.seed) if start is None else load_codec(start)
     samples = load(data, "train", default_modality)
     train(codec, settings, samples, run, minutes, device=device, log=click.echo)
-    plot_log(run / "log.jsonl", run / "log.svg")
+    if (run / "log.jsonl").exists():
+        plot_log(run / "log.jsonl", run / "log.svg")
 
 
 @main.command()
