@@ -1,0 +1,57 @@
+"""Real bytes of the latents against the entropy of the coder's own model.
+
+``python benchmarks/entropy.py --data FOLDER`` with an ``index.csv`` in FOLDER.  The model's
+entropy is what an ideal coder would need with the trained probabilities of every token in
+its context, plus the raw bits; what the real bytes are above it is the price of whole bits
+a symbol, padding and table numbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from radcodec.codec import Encoder
+from radcodec.entropy.latents import model_bits
+from radcodec.network.store import ModelStore
+from radcodec.training.data import MODALITIES, read_index
+from radcodec.training.evaluate import grey_image
+
+LEVELS = (60, 100, 140, 180, 220)
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--limit", type=click.IntRange(min=1), default=8, show_default=True)
+def main(data: Path, limit: int) -> None:
+    """Print real bytes over model entropy by modality, depth and level."""
+    store = ModelStore()
+    for depth in sorted({bundle.depth for bundle in store.compressors()}):
+        for modality in MODALITIES:
+            images = [row for row in read_index(data, "val") if row.modality == modality][:limit]
+            real, ideal, pixels = np.zeros(len(LEVELS)), np.zeros(len(LEVELS)), 0
+            for row in images:
+                image = grey_image(row)
+                encoder = Encoder(image, modality, depth, store)
+                pixels += image.stored.size
+                for place, level in enumerate(LEVELS):
+                    quantised = encoder.compressor.quantise(encoder.latent, level)
+                    tiles = encoder.tiles(level)
+                    slices = encoder.file(level).header.tile_slices
+                    for tile, (rows, cols) in zip(tiles, slices, strict=True):
+                        table = encoder.decompressor.table_sets[tile[0]]
+                        skip = encoder.skip[rows, cols]
+                        real[place] += 8 * len(tile)
+                        ideal[place] += model_bits(quantised[:, rows, cols], skip, table)
+            parts = ", ".join(
+                f"{r / pixels:.3f} bpp {100 * (r / i - 1):+.1f} %"
+                for r, i in zip(real, ideal, strict=True)
+            )
+            total = 100 * (real.sum() / ideal.sum() - 1)
+            click.echo(f"d={depth} {modality}: {total:+.1f} % over all; {parts}")
+
+
+if __name__ == "__main__":
+    main()
