@@ -32,6 +32,9 @@ from radcodec.reading.image import GreyImage
 SERVED_BY = {"mg": "xr", "generic": "xr"}
 #: Largest image, in pixels.
 PIXEL_LIMIT = 1 << 28
+#: Most bits a pixel of the image that a background mask may take.  A frayed one, as noise
+#: around zero leaves it in MR, costs more than the networks need for the same area.
+MASK_BPP = 0.015
 #: Where no bundle says at which rate to change over to the deeper network.
 DEFAULT_SWITCH_BPP = 0.1
 
@@ -131,14 +134,17 @@ class Encoder:
         manifest = self.compressor.bundle.manifest
         self.decompressor: Decompressor = models.decompressor(manifest["decompressor"])
         background = find_background(stored, image.padding_value)
+        mask = None
+        if background is not None:
+            coded = encode_mask(background.mask)
+            if 8 * len(coded) <= MASK_BPP * stored.size:
+                mask = (background.value, coded)
+            else:
+                background = None
         self._prepare(background)
         candidates = manifest.get("table_sets")
         sets = self.decompressor.table_sets
         self._candidates = list(range(len(sets))) if candidates is None else list(candidates)
-        mask = None
-        if background is not None:
-            mask = (background.value, encode_mask(background.mask))
-        self._mask = None if background is None else background.mask
         self._file = RczFile(
             Header(
                 modality=modality,
