@@ -32,9 +32,11 @@ from radcodec.reading.image import GreyImage
 SERVED_BY = {"mg": "xr", "generic": "xr"}
 #: Largest image, in pixels.
 PIXEL_LIMIT = 1 << 28
-#: Most bits a pixel of the image that a background mask may take.  A frayed one, as noise
-#: around zero leaves it in MR, costs more than the networks need for the same area.
+#: Most bits that a background mask may take: for each pixel of the image or, where that is
+#: more, for each pixel along a side, since an outline grows with the side.  A frayed mask, as
+#: noise around zero leaves it in MR, costs more than the networks need for the same area.
 MASK_BPP = 0.015
+MASK_BITS_PER_SIDE = 8.0
 #: Where no bundle says at which rate to change over to the deeper network.
 DEFAULT_SWITCH_BPP = 0.1
 
@@ -137,7 +139,8 @@ class Encoder:
         mask = None
         if background is not None:
             coded = encode_mask(background.mask)
-            if 8 * len(coded) <= MASK_BPP * stored.size:
+            allowed = max(MASK_BPP * stored.size, MASK_BITS_PER_SIDE * math.sqrt(stored.size))
+            if 8 * len(coded) <= allowed:
                 mask = (background.value, coded)
             else:
                 background = None
