@@ -20,7 +20,7 @@ from radcodec.network.store import ModelStore
 from radcodec.reading.image import GreyImage
 
 #: Quality levels that make a curve of one depth.
-LEVELS = (0, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 220, 240, 255)
+LEVELS = (30, 80, 110, 140, 165, 190, 215, 235, 255)
 
 
 @dataclass(frozen=True)

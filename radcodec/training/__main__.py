@@ -222,6 +222,13 @@ def export(
 @click.option("--models", type=_FOLDER, default=Path("models"), show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), help="Images of each modality, at most.")
 @click.option(
+    "--modality",
+    "only",
+    multiple=True,
+    type=click.Choice(["xr", "mg", "ct", "mr"]),
+    help="Only these; may be repeated.",
+)
+@click.option(
     "--rows",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
@@ -234,6 +241,7 @@ def evaluate(
     split: str,
     models: Path,
     limit: int | None,
+    only: tuple[str, ...],
     rows: Path,
     plot: Path | None,
     set_switch: bool,
@@ -246,7 +254,7 @@ def evaluate(
 
     store = ModelStore(models)
     measured: list[validation.Row] = []
-    for modality in MODALITIES:
+    for modality in only or MODALITIES:
         group = [image for image in read_index(data, split) if image.modality == modality]
         stride = 1 if limit is None else max(len(group) // limit, 1)
         for image in group[::stride][:limit]:
