@@ -22,6 +22,7 @@ from radcodec.intensity.background import (
     skipped_positions,
 )
 from radcodec.intensity.mapping import IntensityMap
+from radcodec.metrics.quality import psnr
 from radcodec.network.bundle import Bundle
 from radcodec.network.decompressor import Decompressor
 from radcodec.network.store import ModelStore
@@ -99,11 +100,6 @@ class Restored:
 def peak_of(stored: NDArray[np.int32]) -> int:
     """Peak for PSNR: the image's own range of stored values, at least 1."""
     return max(int(stored.max()) - int(stored.min()), 1)
-
-
-def _psnr(original: NDArray[np.int32], restored: NDArray[np.int32]) -> float:
-    error = np.mean(np.square((original - restored).astype(np.float64)))
-    return math.inf if error == 0 else float(10 * np.log10(peak_of(original) ** 2 / error))
 
 
 @cache
@@ -218,7 +214,8 @@ class Encoder:
 
     def psnr(self, level: int) -> float:
         """PSNR in dB of the file of a level."""
-        return _psnr(self.image.stored, self.decoded(level))
+        stored = self.image.stored
+        return psnr(stored, self.decoded(level), peak_of(stored))
 
 
 def _decode(file: RczFile, decompressor: Decompressor) -> NDArray[np.int32]:
@@ -377,12 +374,12 @@ def compress(
     chosen = modality or image.modality or "generic"
     encoder, level = _choose(_Search(image, chosen, depth, store), target)
     file = encoder.file(level)
-    psnr = max_error = None
+    decibels = max_error = None
     if verify:
         decoded = encoder.decoded(level)
-        psnr = _psnr(image.stored, decoded)
+        decibels = psnr(image.stored, decoded, peak_of(image.stored))
         max_error = int(np.abs(image.stored - decoded).max())
-        file = replace(file, quality=Quality(psnr, max_error, _digest(decoded)))
+        file = replace(file, quality=Quality(decibels, max_error, _digest(decoded)))
     data = write_rcz(file)
     if verify and read_rcz(data).tiles != file.tiles:
         raise VerificationError(
@@ -395,7 +392,7 @@ def compress(
         modality=chosen,
         ratio=image.uncompressed_bytes / len(data),
         bpp=8 * len(data) / image.stored.size,
-        psnr=psnr,
+        psnr=decibels,
         max_error=max_error,
     )
 

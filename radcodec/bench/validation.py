@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radcodec.bench import peers
 from radcodec.bench.bdrate import bd_rate
 from radcodec.codec import Encoder, peak_of
 from radcodec.container.rcz import Quality, write_rcz
+from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 from radcodec.reading.image import GreyImage
 
@@ -47,11 +46,6 @@ class Row:
     psnr: float
 
 
-def _psnr(original: NDArray[np.int32], restored: NDArray[np.int32]) -> float:
-    error = float(np.mean(np.square((original - restored).astype(np.float64))))
-    return math.inf if error == 0 else 10 * math.log10(peak_of(original) ** 2 / error)
-
-
 def _own_points(
     image: GreyImage, modality: str, depth: int, models: ModelStore
 ) -> Iterator[peers.Point]:
@@ -71,9 +65,9 @@ def measure(
         (f"radcodec-d{depth}", _own_points(image, modality, depth, models)) for depth in depths
     ]
     curves += [("jpeg", peers.jpeg(image.stored)), ("jpeg2000", peers.jpeg2000(image.stored))]
-    pixels = image.stored.size
+    pixels, peak = image.stored.size, peak_of(image.stored)
     return [
-        Row(name, modality, codec, size, 8 * size / pixels, _psnr(image.stored, values))
+        Row(name, modality, codec, size, 8 * size / pixels, psnr(image.stored, values, peak))
         for codec, points in curves
         for size, values in points
     ]
