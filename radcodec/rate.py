@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from radcodec.errors import UsageError
 from radcodec.quantising.levels import LEVELS
 
 #: How far a reached ratio or rate may lie from what was asked.
 TOLERANCE = 0.03
+#: Logarithmic distance from the wanted size that ends a search.
+CLOSE = 0.004
+#: How fast the logarithm of the size falls with the level, where nothing is known yet.
+USUAL_SLOPE = 0.02
+#: Least slope that a step of the search trusts.
+FLATTEST_SLOPE = 0.002
+#: Steps by slope before the search goes on by halving.
+PATIENCE = 7
 
-TargetKind = Literal["quality", "ratio", "bpp", "psnr", "level"]
+#: Compression ratios that a consensus of radiologists accepts for diagnosis, the lowest
+#: named for each: Loose, Braunschweig, Kotter et al., "Kompression digitaler Bilddaten in
+#: der Radiologie: Ergebnisse einer Konsensuskonferenz", RoeFo 181 (2009) 32-37: CR and DX
+#: 10, mammography 15, CT 5 to 8 by region, MR 7.
+USUAL_RATIO_OF = {"xr": 10.0, "mg": 15.0, "ct": 5.0, "mr": 7.0, "generic": 10.0}
+#: Quality for images on which the usual ratio says nothing.
+USUAL_QUALITY = 75.0
+#: Qualities at which the models' rules give nominal steps.
+QUALITIES = (1.0, 25.0, 50.0, 75.0, 100.0)
+
+TargetKind = Literal["usual", "quality", "ratio", "bpp", "psnr", "level"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +43,8 @@ class Target:
     Attributes
     ----------
     kind : str
-        "quality" (1 to 100), "ratio" (uncompressed pixel bytes over file bytes), "bpp"
+        "usual" (the ratio of `USUAL_RATIO_OF`, the value not used), "quality" (1 to
+        100), "ratio" (uncompressed pixel bytes over file bytes), "bpp"
         (file bits a pixel), "psnr" (dB) or "level" (0, finest, to 255).
     value : float
     """
@@ -32,6 +54,8 @@ class Target:
 
     def __post_init__(self) -> None:
         top = {"quality": 100.0, "level": LEVELS - 1.0, "psnr": 200.0}.get(self.kind, 1e9)
+        if self.kind == "usual":
+            return
         low = {"quality": 1.0, "level": 0.0}.get(self.kind, 0.0)
         if not low <= self.value <= top or (low == 0 and self.kind != "level" and not self.value):
             raise UsageError(
@@ -41,9 +65,9 @@ class Target:
             )
 
 
-def level_of_quality(quality: float) -> int:
-    """Quality level of a quality 100 (level 0) to 1 (level 255)."""
-    return round((100 - quality) * (LEVELS - 1) / 99)
+def step_of_quality(quality: float, steps: Sequence[float]) -> float:
+    """Nominal step of a quality, geometric between the steps at `QUALITIES`."""
+    return math.exp(float(np.interp(quality, QUALITIES, np.log(steps))))
 
 
 def closest_level(size_at: Callable[[int], float], wanted: float) -> int:
@@ -52,18 +76,32 @@ def closest_level(size_at: Callable[[int], float], wanted: float) -> int:
     Parameters
     ----------
     size_at : callable
-        Size of the file at a level; asked at about nine levels.
+        Size of the file at a level; asked at about four levels.
     wanted : float
         Size to come close to.
     """
-    low, high = 0, LEVELS - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if size_at(middle) > wanted:
-            low = middle
+    known: dict[int, float] = {}
+    low, high = -1, LEVELS
+    guess, slope = LEVELS // 2, USUAL_SLOPE
+    while low < guess < high:
+        known[guess] = error = math.log(size_at(guess) / wanted)
+        if abs(error) <= CLOSE:
+            break
+        if error > 0:
+            low = guess
         else:
-            high = middle
-    return min((low, high), key=lambda level: abs(size_at(level) - wanted))
+            high = guess
+        if len(known) > PATIENCE:
+            guess = (low + high) // 2
+            continue
+        others = [level for level in known if level != guess]
+        if others:
+            nearest = min(others, key=lambda level: abs(level - guess))
+            slope = max((known[nearest] - error) / (guess - nearest), FLATTEST_SLOPE)
+        step = round(error / slope) or (1 if error > 0 else -1)
+        # At the ends of the scale the last level itself is still to be tried.
+        guess = min(max(guess + step, low + 1), high - 1)
+    return min(known, key=lambda level: abs(known[level]))
 
 
 def coarsest_level(psnr_at: Callable[[int], float], wanted: float) -> int | None:

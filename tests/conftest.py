@@ -27,6 +27,7 @@ def _compress(
     *,
     modality: str | None = None,
     depth: int | None = None,
+    refine: bool | None = None,
     target: Target,
     verify: bool = True,
 ) -> Compressed:
@@ -58,6 +59,7 @@ def _compress(
     return Compressed(
         data=data,
         depth=header.depth,
+        refined=False,
         level=header.level,
         modality=chosen,
         ratio=image.uncompressed_bytes / len(data),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 Array = Any  # NumPy arrays; the document says of what
-KNOWN = ("HEAD", "MASK", "LATN", "dset", "qual", "TAIL")
+KNOWN = ("HEAD", "MASK", "LATN", "REFN", "dset", "qual", "TAIL")
 HEAD = "modality,depth,samples,allocated,bits,flags,coder,level,tile_log2,source,"
 HEAD += "rows,columns,frames,low,high,model"
 
@@ -35,7 +35,7 @@ def chunks_of(data: bytes) -> dict[str, bytes]:
     """Return the payloads of the chunks by type."""
     need(data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
     major, minor, _, flags = struct.unpack_from("<BBHH", data, 8)
-    need((major, minor, flags) == (0, 1, 0), "version and flags")
+    need((major, minor, flags) == (0, 2, 0), "version and flags")
     chunks: dict[str, bytes] = {}
     at = 14
     while "TAIL" not in chunks:
@@ -49,6 +49,7 @@ def chunks_of(data: bytes) -> dict[str, bytes]:
         need(kind in KNOWN or kind[0].islower(), "critical chunk")
         need(bool(chunks) or kind == "HEAD", "HEAD is first")
         need(kind != "MASK" or "LATN" not in chunks, "MASK before LATN")
+        need(kind != "REFN" or "LATN" in chunks, "REFN after LATN")
         chunks[kind] = data[at + 8 : end]
         at = end + 4
     need(at == len(data) == struct.unpack("<Q", chunks["TAIL"])[0], "length in TAIL")
@@ -218,9 +219,8 @@ def decode_tile(data: bytes, skip: Array, tables: dict[str, Any]) -> Array:
     return q
 
 
-def decode_latent(payload: bytes, head: dict[str, Any], skip: Array, tables: Any) -> Array:
-    """Return the quantised latent of the whole image."""
-    side = 2 ** head["tile_log2"] // 2 ** (head["depth"] + 1)
+def decode_latent(payload: bytes, side: int, skip: Array, tables: Any) -> Array:
+    """Return the quantised latent of the whole image; `side` is a tile's in positions."""
     corners = [(y, x) for y in range(0, len(skip), side) for x in range(0, skip.shape[1], side)]
     at = 4 * len(corners) + 4
     need(len(payload) >= at, "index of tiles")
@@ -265,30 +265,48 @@ def network(z: Array, depth: int, weights: dict[str, Any]) -> Array:
     return z[0]
 
 
-def decode(rcz_bytes: bytes, bundle_dir: str | Path) -> Array:
-    """Return the stored values of a file, given the folder of the bundle that it names."""
-    chunks = chunks_of(rcz_bytes)
-    head = head_of(chunks["HEAD"])
-    manifest = json.loads(text := (Path(bundle_dir) / "manifest.json").read_bytes())
-    need(hashlib.sha256(text).digest() == head["model"], "model id")
-    need(manifest["depth"] == head["depth"], "depth of the bundle")
+def layer(payload: bytes, layer_head: dict[str, Any], mask: Array, folder: Path) -> tuple[Any, int]:
+    """Return the fixed-point image of one layer, and its binary places."""
+    depth, level = layer_head["depth"], layer_head["level"]
+    manifest = json.loads(text := (folder / "manifest.json").read_bytes())
+    need(hashlib.sha256(text).digest() == layer_head["model"], "model id")
+    need(manifest["depth"] == depth, "depth of the bundle")
     arrays = {}
     for name in ("gains.npz", "tables.npz", "weights.npz"):
-        content = (Path(bundle_dir) / name).read_bytes()
+        content = (folder / name).read_bytes()
         need(hashlib.sha256(content).hexdigest() == manifest["files"][name], name)
         with np.load(io.BytesIO(content)) as archive:
             arrays[name] = dict(archive)
-    shape = (head["rows"], head["columns"])
-    coded = chunks.get("MASK")
-    mask = np.zeros(shape, dtype=bool) if coded is None else decode_mask(coded[4:], *shape)
-    skip = skip_map(mask, 2 ** (head["depth"] + 1))
-    q = decode_latent(chunks["LATN"], head, skip, arrays["tables.npz"])
+    block = 2 ** (depth + 1)
+    skip = skip_map(mask, block)
+    q = decode_latent(payload, 2 ** layer_head["tile_log2"] // block, skip, arrays["tables.npz"])
     gains = arrays["gains.npz"]
     limit = gains["limits"].astype(np.int64)[:, None, None]
-    z = q * gains["gains"][head["level"]].astype(np.int64)[:, None, None]
+    z = q * gains["gains"][level].astype(np.int64)[:, None, None]
     z = np.clip(shifted(z, gains["shift"].astype(np.int64)), -limit, limit)
-    f = network(z, head["depth"], arrays["weights.npz"])[: shape[0], : shape[1]]
-    bits, low, high = manifest["fraction_bits"], head["low"], head["high"]
+    f = network(z, depth, arrays["weights.npz"])[: mask.shape[0], : mask.shape[1]]
+    return f, manifest["fraction_bits"]
+
+
+def decode(rcz_bytes: bytes, bundle: str | Path, refining: str | Path | None = None) -> Array:
+    """Return the stored values of a file, given the folders of the bundles that it names."""
+    chunks = chunks_of(rcz_bytes)
+    head = head_of(chunks["HEAD"])
+    shape, coded = (head["rows"], head["columns"]), chunks.get("MASK")
+    mask = np.zeros(shape, dtype=bool) if coded is None else decode_mask(coded[4:], *shape)
+    f, bits = layer(chunks["LATN"], head, mask, Path(bundle))
+    f = np.clip(f, 0, 2**bits)
+    if refining is not None:
+        more = chunks["REFN"]
+        depth, level, reserved, model = struct.unpack_from("<2BH32s", more)
+        need(1 <= depth < head["depth"] and reserved == 0, "fields of REFN")
+        fields = {**head, "depth": depth, "level": level, "model": model}
+        change, other = layer(more[36:], fields, mask, Path(refining))
+        most = max(bits, other)
+        f = (f << (most - bits)) + (change << (most - other)) - 2 ** (most - 1)
+        bits = most
+    need((refining is None) == ("REFN" not in chunks), "a bundle for each layer")
+    low, high = head["low"], head["high"]
     scaled = (np.clip(f, 0, 2**bits) * max(high - low, 1) + 2 ** (bits - 1)) >> bits
     stored = np.clip(high - scaled if head["flags"] & 2 else low + scaled, low, high)
     if coded is not None:

@@ -91,8 +91,15 @@ def describe_file(data: bytes) -> dict[str, Any]:
             "level": header.level,
             "entropy_coder": header.coder,
             "tile_side": 1 << header.tile_log2,
-            "tiles": header.tile_count,
+            "tiles": header.grid.tile_count,
             "model": header.model_id.hex(),
+        },
+        "refinement": None
+        if file.refinement is None
+        else {
+            "depth": file.refinement.depth,
+            "level": file.refinement.level,
+            "model": file.refinement.model_id.hex(),
         },
         "background": None if file.mask is None else file.mask[0],
         "chunks": [
@@ -164,6 +171,10 @@ def _as_text(facts: dict[str, Any]) -> str:
             "  ".join(f"{chunk['type']} {chunk['payload_bytes']}" for chunk in facts["chunks"]),
         ),
     ]
+    refinement = facts["refinement"]
+    if refinement is not None:
+        text = f"depth {refinement['depth']} level {refinement['level']}"
+        rows.insert(5, ("refinement", f"{text}, model {refinement['model']}"))
     if facts["background"] is not None:
         rows.append(("background", f"value {facts['background']}, exact"))
     rows += list(facts["tags"].items())

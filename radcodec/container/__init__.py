@@ -1,6 +1,7 @@
 """The .rcz file: signature, header, chunks and checksums, as docs/format.md has them."""
 
 from radcodec.container.header import Header
+from radcodec.container.layers import Grid, Refinement
 from radcodec.container.limits import Limits
 from radcodec.container.rcz import (
     ChunkEntry,
@@ -13,10 +14,12 @@ from radcodec.container.rcz import (
 
 __all__ = [
     "ChunkEntry",
+    "Grid",
     "Header",
     "Limits",
     "Quality",
     "RczFile",
+    "Refinement",
     "list_chunks",
     "read_rcz",
     "write_rcz",

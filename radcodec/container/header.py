@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from radcodec.container.layers import Grid
 from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 
 #: Names of the modality codes 0, 1, ...
@@ -35,7 +36,7 @@ class Header:
     modality : str
         One of `MODALITIES`: whose compressor made the file.  The decoder does not need it.
     depth : int
-        Digest units of the networks, 1 to 4.
+        Digest units of the first layer's networks, 1 to 4.
     bits_allocated : int
         8 or 16.
     bits_stored : int
@@ -43,7 +44,7 @@ class Header:
     signed : bool
         True where stored values are two's complement.
     level : int
-        Row of the bundle's gain table, 0 to 255.
+        Row of the first layer's gain table, 0 to 255.
     source : str
         One of `SOURCES`.
     rows, columns : int
@@ -81,42 +82,9 @@ class Header:
     frames: int = 1
 
     @property
-    def block(self) -> int:
-        """Pixels along one side of the block that one latent position stands for."""
-        return 1 << (self.depth + 1)
-
-    @property
-    def latent_shape(self) -> tuple[int, int]:
-        """Rows and columns of the latent."""
-        return -(-self.rows // self.block), -(-self.columns // self.block)
-
-    @property
-    def tile_positions(self) -> int:
-        """Latent positions along one side of a whole tile."""
-        return 1 << (self.tile_log2 - self.depth - 1)
-
-    @property
-    def tile_grid(self) -> tuple[int, int]:
-        """Number of tiles down and across."""
-        rows, columns = self.latent_shape
-        return -(-rows // self.tile_positions), -(-columns // self.tile_positions)
-
-    @property
-    def tile_count(self) -> int:
-        """Number of tiles."""
-        down, across = self.tile_grid
-        return down * across
-
-    @property
-    def tile_slices(self) -> list[tuple[slice, slice]]:
-        """Rows and columns of the latent that each tile covers, tiles in raster order."""
-        rows, columns = self.latent_shape
-        side = self.tile_positions
-        return [
-            (slice(top, min(top + side, rows)), slice(left, min(left + side, columns)))
-            for top in range(0, rows, side)
-            for left in range(0, columns, side)
-        ]
+    def grid(self) -> Grid:
+        """Where the first layer's latent positions and tiles lie."""
+        return Grid(self.rows, self.columns, self.depth, self.tile_log2)
 
     @property
     def stored_range(self) -> tuple[int, int]:

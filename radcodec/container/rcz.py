@@ -19,10 +19,17 @@ from radcodec.container.chunks import (
     pack_tail,
 )
 from radcodec.container.header import Header
+from radcodec.container.layers import (
+    Refinement,
+    pack_refinement,
+    pack_tiles,
+    unpack_refinement,
+    unpack_tiles,
+)
 from radcodec.container.limits import Limits
-from radcodec.errors import CorruptError, FormatError, LimitError, UnsupportedVersionError
+from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 
-_KNOWN = ("HEAD", "MASK", "LATN", "dset", "qual", "TAIL")
+_KNOWN = ("HEAD", "MASK", "LATN", "REFN", "dset", "qual", "TAIL")
 _I32 = struct.Struct("<i")
 _U32 = struct.Struct("<I")
 _QUALITY = struct.Struct("<fI32s")
@@ -59,13 +66,15 @@ class RczFile:
     header : Header
         The HEAD chunk.
     tiles : list of bytes
-        Entropy-coded latent tiles in raster order.
+        Entropy-coded latent tiles of the first layer in raster order.
     mask : (int, bytes) or None
         Stored value of the background, and its coded mask.
     dataset : bytes or None
         DICOM Part 10 file without pixel data.
     quality : Quality or None
         What was measured.
+    refinement : Refinement or None
+        Second layer.
     """
 
     header: Header
@@ -73,6 +82,7 @@ class RczFile:
     mask: tuple[int, bytes] | None = None
     dataset: bytes | None = None
     quality: Quality | None = None
+    refinement: Refinement | None = None
 
 
 class ChunkEntry(NamedTuple):
@@ -106,7 +116,9 @@ def write_rcz(file: RczFile, limits: Limits | None = None) -> bytes:
         value, coded = file.mask
         _check_mask_value(value, header)
         parts.append(pack_chunk("MASK", _I32.pack(value) + coded))
-    parts.append(pack_chunk("LATN", _pack_tiles(file.tiles, header)))
+    parts.append(pack_chunk("LATN", pack_tiles(file.tiles, header.grid)))
+    if file.refinement is not None:
+        parts.append(pack_chunk("REFN", pack_refinement(file.refinement, header.grid)))
     if file.dataset is not None:
         limits.check_dataset(len(file.dataset))
         parts.append(pack_chunk("dset", _deflate(file.dataset)))
@@ -140,12 +152,16 @@ def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
     mask = found.get("MASK")
     dataset = found.get("dset")
     quality = found.get("qual")
+    refinement = found.get("REFN")
     return RczFile(
         header=header,
-        tiles=_unpack_tiles(found["LATN"].payload, header),
+        tiles=unpack_tiles(found["LATN"].payload, header.grid),
         mask=None if mask is None else _unpack_mask(mask.payload, header),
         dataset=None if dataset is None else _inflate(dataset.payload, limits),
         quality=None if quality is None else _unpack_quality(quality.payload),
+        refinement=None
+        if refinement is None
+        else unpack_refinement(refinement.payload, header.grid),
     )
 
 
@@ -159,6 +175,8 @@ def _known_chunks(data: bytes) -> dict[str, Chunk]:
             raise FormatError(f"the file holds two {chunk.type} chunks")
         if chunk.type == "MASK" and "LATN" in found:
             raise FormatError("the MASK chunk comes after the LATN chunk")
+        if chunk.type == "REFN" and "LATN" not in found:
+            raise FormatError("the REFN chunk comes before the LATN chunk")
         if chunk.type in _KNOWN:
             found[chunk.type] = chunk
         elif chunk.critical:
@@ -183,43 +201,6 @@ def _unpack_mask(payload: memoryview, header: Header) -> tuple[int, bytes]:
     (value,) = _I32.unpack_from(payload)
     _check_mask_value(value, header)
     return value, bytes(payload[_I32.size :])
-
-
-def _pack_tiles(tiles: list[bytes], header: Header) -> bytes:
-    if len(tiles) != header.tile_count:
-        raise FormatError(f"the image has {header.tile_count} tiles, but {len(tiles)} were given")
-    if not all(tiles):
-        raise FormatError("a tile is empty")
-    index = struct.pack(f"<{len(tiles) + 1}I", len(tiles), *map(len, tiles))
-    total = len(index) + sum(map(len, tiles))
-    if total >= 2**32:
-        raise LimitError(f"the tiles take {total} bytes; a chunk holds fewer than 2**32")
-    return index + b"".join(tiles)
-
-
-def _unpack_tiles(payload: memoryview, header: Header) -> list[bytes]:
-    # The count follows from HEAD, so the index is measured against the chunk before
-    # anything of its claimed size is made.
-    count = header.tile_count
-    begin = _U32.size * (count + 1)
-    if len(payload) < begin:
-        raise CorruptError(
-            f"LATN holds {len(payload)} bytes, too few for the index of {count} tiles"
-        )
-    recorded, *lengths = struct.unpack_from(f"<{count + 1}I", payload)
-    if recorded != count:
-        raise CorruptError(f"LATN counts {recorded} tiles; the image has {count}")
-    if not all(lengths):
-        raise CorruptError("LATN: a tile is empty")
-    if begin + sum(lengths) != len(payload):
-        raise CorruptError(
-            f"LATN: the tiles take {sum(lengths)} bytes; the chunk has {len(payload) - begin}"
-        )
-    tiles = []
-    for length in lengths:
-        tiles.append(bytes(payload[begin : begin + length]))
-        begin += length
-    return tiles
 
 
 def _deflate(dataset: bytes) -> bytes:

@@ -127,6 +127,16 @@ def find_background(
     return best
 
 
+def in_blocks(background: Background, side: int) -> Background:
+    """Keep what fills whole square blocks, from the upper left corner, of `side` pixels."""
+    mask = background.mask
+    rows, cols = mask.shape
+    padded = np.pad(mask, ((0, -rows % side), (0, -cols % side)), constant_values=True)
+    blocks = padded.reshape(padded.shape[0] // side, side, -1, side).all(axis=(1, 3))
+    whole = blocks.repeat(side, axis=0).repeat(side, axis=1)[:rows, :cols]
+    return Background(background.value, whole)
+
+
 def fill_smoothly(unit: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Continue the unmasked pixels smoothly into the mask (pull-push).
 

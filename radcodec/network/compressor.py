@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from radcodec.network.bundle import Bundle
 from radcodec.network.runtime import compile_bundle
 from radcodec.network.windows import run_windowed
+from radcodec.quantising.quantise import quantise
 
 #: Pixels kept of a window along a side.
 TILE = 1024
-#: Largest magnitude of a quantised latent, as docs/format.md has it.
-LIMIT = 2.0**23
 #: Halo in latent positions, wider than the network's view.
 HALO = 8
 
@@ -51,8 +50,13 @@ class Compressor:
         padded = np.pad(unit, ((0, -rows % block), (0, -cols % block)), mode="edge")
         return run_windowed(self._run, padded[None], TILE, HALO * block, down=block)
 
-    def quantise(self, latent: NDArray[np.float32], level: int) -> NDArray[np.int32]:
-        """Quantise a latent at a level: the nearest multiple of every channel's step."""
-        scaled = latent / self.steps[level][:, None, None]
-        out: NDArray[np.int32] = np.rint(np.clip(scaled, -LIMIT, LIMIT)).astype(np.int32)
-        return out
+    def table_sets(self, *, refining: bool) -> list[int]:
+        """Numbers of the decompressor's entropy table sets that are worth trying."""
+        name = "refining_table_sets" if refining else "table_sets"
+        return [int(number) for number in self.bundle.manifest[name]]
+
+    def quantise(
+        self, latent: NDArray[np.float32], level: int, *, refining: bool = False
+    ) -> NDArray[np.int32]:
+        """Quantise a latent at a level, 0 to 255; see `radcodec.quantising.quantise`."""
+        return quantise(latent, self.steps[level], refining=refining)

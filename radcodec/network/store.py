@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -61,15 +60,6 @@ class ModelStore:
     def depths(self, modality: str) -> list[int]:
         """Depths for which there is a compressor of a modality, ascending."""
         return [b.depth for b in self.compressors() if b.modality == modality]
-
-    @cached_property
-    def depth_rule(self) -> dict[str, float]:
-        """Bits per pixel below which the deeper network is better, for each modality."""
-        path = self.root / "depths.json"
-        if not path.exists():
-            return {}
-        rule: dict[str, float] = json.loads(path.read_text())["switch_bpp"]
-        return rule
 
     def compressor(self, modality: str, depth: int) -> Compressor:
         """Compressor of a modality and depth.

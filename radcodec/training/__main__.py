@@ -2,45 +2,70 @@
 
 from __future__ import annotations
 
-import json
-import platform
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-#: Modalities that get a compressor of their own, and what each is tuned on.
-TUNED: dict[str, dict[str, float]] = {
-    "xr": {"xr": 0.75, "mg": 0.25},
-    "ct": {"ct": 1.0},
-    "mr": {"mr": 1.0},
-}
+if TYPE_CHECKING:
+    from radcodec.training.loop import Config
+    from radcodec.training.stages import Machine
+
+F = TypeVar("F", bound=Callable[..., Any])
+
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_EXISTING = click.Path(path_type=Path, exists=True)
 _data = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     required=True,
     help="Folder of images: with an index.csv, or any DICOM and PNG files.",
 )
-_minutes = click.option(
-    "--minutes", type=click.FloatRange(min=0.01), required=True, help="Budget of the whole run."
-)
-_device = click.option(
-    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
+_models = click.option("--models", type=_FOLDER, default=Path("models"), show_default=True)
+_bases = click.option(
+    "--base",
+    "bases",
+    type=_EXISTING,
+    multiple=True,
+    help="Deeper codec that this one is to refine: run folder or small checkpoint; repeatable.",
 )
 _threads = click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice by default."
 )
+
+
+def _training_options(function: F) -> F:
+    """Options of every stage that trains."""
+    for option in reversed(
+        (
+            _data,
+            click.option(
+                "--minutes",
+                type=click.FloatRange(min=0.01),
+                required=True,
+                help="Budget of the whole run.",
+            ),
+            click.option(
+                "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
+            ),
+            _threads,
+            click.option(
+                "--default-modality",
+                type=click.Choice(["xr", "mg", "ct", "mr"]),
+                help="For files without an index that do not name theirs.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 _config = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     required=True,
     help="JSON file with the fields of Config; see radcodec/training/configs.",
-)
-_modality = click.option(
-    "--default-modality",
-    type=click.Choice(["xr", "mg", "ct", "mr"]),
-    help="For files without an index that do not name theirs.",
 )
 
 
@@ -49,126 +74,116 @@ def main() -> None:
     """Train the networks, and make the bundles that radcodec ships.
 
     \b
-    1. joint      compressor and decompressor together, over all modalities
-    2. tune       one compressor a modality, the decompressor frozen
-    3. export     decompressor to integers, tables, ONNX, OpenVINO IR, bundles
-    4. evaluate   real file bytes on held-out images, next to JPEG and JPEG 2000
+    campaign   all of the stages below for all depths, within one budget; resumable
+    1. joint   compressor and decompressor together, over all modalities
+    2. tune    one compressor a modality, the decompressor frozen
+    3. export  decompressor to integers, tables, ONNX, OpenVINO IR, bundles
+    4. rules   which depth suits which rate, from training images
+
+    benchmarks/evaluate.py measures the result on held-out images.
     """
 
 
-def _read_config(path: Path) -> Any:
-    from radcodec.training.loop import Config
+def _read_config(path: Path) -> Config:
+    from radcodec.training.stages import read_config
 
     try:
-        return Config(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise click.ClickException(f"{path} is no training configuration: {error}") from error
+        return read_config(path)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
-def _set_threads(threads: int | None) -> None:
+def _machine(device: str, threads: int | None) -> Machine:
     import torch
 
+    from radcodec.training.stages import Machine
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise click.ClickException("torch finds no CUDA device here; leave out --device cuda")
     if threads is not None:
         torch.set_num_threads(threads)
+    return Machine(device, click.echo)
 
 
 @main.command()
 @_config
-@_data
 @click.option("--run", type=_FOLDER, required=True, help="Folder of checkpoint and log.")
 @click.option(
     "--start",
-    type=click.Path(path_type=Path, exists=True),
+    type=_EXISTING,
     help="Begin from this run folder or small checkpoint, not from the warm start.",
 )
-@_minutes
-@_device
-@_threads
-@_modality
+@_bases
+@_training_options
 def joint(
     config: Path,
-    data: Path,
     run: Path,
     start: Path | None,
+    bases: tuple[Path, ...],
+    data: Path,
     minutes: float,
     device: str,
     threads: int | None,
     default_modality: str | None,
 ) -> None:
     """Phase 1: train compressor and decompressor together; resumes RUN where it stopped."""
-    import torch
-
-    from radcodec.training.checkpoints import load_codec
+    from radcodec.training import stages
     from radcodec.training.data import load
-    from radcodec.training.loop import Codec, train
-    from radcodec.training.plots import plot_log
 
-    _set_threads(threads)
-    settings = _read_config(config)
-    torch.manual_seed(settings.seed)
-    codec = Codec(settings.architecture, settings.seed) if start is None else load_codec(start)
+    settings, machine = _read_config(config), _machine(device, threads)
     samples = load(data, "train", default_modality)
-    train(codec, settings, samples, run, minutes, device=device, log=click.echo)
-    if (run / "log.jsonl").exists():
-        plot_log(run / "log.jsonl", run / "log.svg")
+    stages.joint(settings, samples, run, minutes, start=start, bases=bases, machine=machine)
 
 
 @main.command()
 @_config
-@_data
 @click.option("--run", type=_FOLDER, required=True, help="Gets one folder a modality.")
 @click.option(
-    "--start",
-    type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="Run folder or small checkpoint of phase 1.",
+    "--start", type=_EXISTING, required=True, help="Run folder or small checkpoint of phase 1."
 )
-@_minutes
-@_device
-@_threads
-@_modality
+@click.option(
+    "--modality",
+    "modalities",
+    multiple=True,
+    type=click.Choice(["xr", "mg", "ct", "mr"]),
+    help="Only these; may be repeated.",
+)
+@_bases
+@_training_options
 def tune(
     config: Path,
-    data: Path,
     run: Path,
     start: Path,
+    modalities: tuple[str, ...],
+    bases: tuple[Path, ...],
+    data: Path,
     minutes: float,
     device: str,
     threads: int | None,
     default_modality: str | None,
 ) -> None:
     """Phase 2: a compressor for each modality, the decompressor frozen; MINUTES for each."""
-    from dataclasses import replace
-
-    from radcodec.training.checkpoints import load_codec
+    from radcodec.training import stages
     from radcodec.training.data import load
-    from radcodec.training.loop import train
 
-    _set_threads(threads)
-    settings = _read_config(config)
-    samples = load(data, "train", default_modality)
-    for modality, weights in TUNED.items():
-        own = [sample for sample in samples if sample.modality in weights]
-        if not own:
-            click.echo(f"no images for {modality}: no compressor tuned")
-            continue
-        train(
-            load_codec(start),
-            replace(settings, weights=weights, learning_rate=settings.learning_rate / 2),
-            own,
-            run / modality,
-            minutes,
-            freeze_decompressor=True,
-            device=device,
-            log=click.echo,
-        )
+    settings, machine = _read_config(config), _machine(device, threads)
+    stages.tune(
+        settings,
+        load(data, "train", default_modality),
+        run,
+        minutes,
+        start=start,
+        bases=bases,
+        modalities=modalities or tuple(stages.TUNED),
+        machine=machine,
+    )
 
 
 @main.command()
 @click.option(
     "--joint",
     "joint_path",
-    type=click.Path(path_type=Path, exists=True),
+    type=_EXISTING,
     required=True,
     help="Run folder or small checkpoint of phase 1.",
 )
@@ -176,104 +191,77 @@ def tune(
     "--tuned",
     "tuned_path",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of phase 2; without it, phase 1's compressor serves all modalities.",
+    help="Folder of phase 2, or of small checkpoints; without it, phase 1's compressor serves all.",
 )
+@_bases
 @_data
-@click.option("--models", type=_FOLDER, default=Path("models"), show_default=True)
+@_models
 @click.option("--note", default="", help="Minutes and machine, for the manifest.")
 @_threads
 def export(
     joint_path: Path,
     tuned_path: Path | None,
+    bases: tuple[Path, ...],
     data: Path,
     models: Path,
     note: str,
     threads: int | None,
 ) -> None:
     """Write the bundles of one depth, and small checkpoints to go on from."""
-    from radcodec.training.bundles import write_bundles
-    from radcodec.training.checkpoints import load_codec, save_small
-    from radcodec.training.data import licences, read_index
+    from radcodec.training import stages
 
-    _set_threads(threads)
-    images = read_index(data, "train")
-    codec = load_codec(joint_path).eval()
-    depth = codec.architecture.depth
-    tuned = {}
-    for modality in TUNED:
-        path = None if tuned_path is None else tuned_path / modality
-        tuned[modality] = codec if path is None or not path.exists() else load_codec(path).eval()
-    training = {
-        "note": note,
-        "python": platform.python_version(),
-        "images": len(images),
-        "licences": licences(data, "train"),
-    }
-    for bundle in write_bundles(models, codec, tuned, images, training):
-        click.echo(f"{bundle.path}: {bundle.id}")
-    save_small(codec, models / "checkpoints" / f"d{depth}-joint.safetensors")
-    for modality, each in tuned.items():
-        save_small(each, models / "checkpoints" / f"d{depth}-{modality}.safetensors")
+    machine = _machine("cpu", threads)
+    stages.export(joint_path, tuned_path, data, models, bases=bases, note=note, log=machine.log)
+
+
+@main.command()
+@click.option("--runs", type=_FOLDER, default=Path("runs"), show_default=True)
+@_models
+@click.option(
+    "--fresh", is_flag=True, help="Begin from the warm start, not from the kept checkpoints."
+)
+@_training_options
+def campaign(
+    runs: Path,
+    models: Path,
+    fresh: bool,
+    data: Path,
+    minutes: float,
+    device: str,
+    threads: int | None,
+    default_modality: str | None,
+) -> None:
+    """Train every network and write every bundle; resumes RUNS where it stopped."""
+    from radcodec.bench.rules import write_rules
+    from radcodec.training import campaign as whole
+
+    machine = _machine(device, threads)
+    whole.run(
+        whole.Campaign(runs, models),
+        data,
+        minutes,
+        fresh=fresh,
+        default_modality=default_modality,
+        machine=machine,
+    )
+    write_rules(data, models, machine.log)
 
 
 @main.command()
 @_data
-@click.option("--split", type=click.Choice(["train", "val"]), default="val", show_default=True)
-@click.option("--models", type=_FOLDER, default=Path("models"), show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), help="Images of each modality, at most.")
+@_models
 @click.option(
-    "--modality",
-    "only",
-    multiple=True,
-    type=click.Choice(["xr", "mg", "ct", "mr"]),
-    help="Only these; may be repeated.",
+    "--limit",
+    type=click.IntRange(min=1),
+    default=6,
+    show_default=True,
+    help="Training images of each modality.",
 )
-@click.option(
-    "--rows",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="Measurements are written here, one JSON object a line.",
-)
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="SVG of the curves.")
-@click.option("--set-switch", is_flag=True, help="Write depths.json from these images.")
-def evaluate(
-    data: Path,
-    split: str,
-    models: Path,
-    limit: int | None,
-    only: tuple[str, ...],
-    rows: Path,
-    plot: Path | None,
-    set_switch: bool,
-) -> None:
-    """Measure real file bytes and PSNR, with JPEG and JPEG 2000 on the same images."""
-    from radcodec.bench import validation
-    from radcodec.network.store import ModelStore
-    from radcodec.training.data import MODALITIES, read_index
-    from radcodec.training.evaluate import grey_image
+def rules(data: Path, models: Path, limit: int) -> None:
+    """Find which depth suits which rate on training images, and write rules.json."""
+    from radcodec.bench.rules import write_rules
 
-    store = ModelStore(models)
-    measured: list[validation.Row] = []
-    for modality in only or MODALITIES:
-        group = [image for image in read_index(data, split) if image.modality == modality]
-        stride = 1 if limit is None else max(len(group) // limit, 1)
-        for image in group[::stride][:limit]:
-            depths = sorted({bundle.depth for bundle in store.compressors()})
-            measured += validation.measure(
-                image.path.stem, modality, grey_image(image), store, depths
-            )
-            click.echo(f"{modality} {image.path.stem}")
-    validation.save_rows(measured, rows)
-    validation.print_summary(measured, click.echo)
-    if plot is not None:
-        from radcodec.training.plots import plot_curves
-
-        plot_curves(measured, plot)
-    if set_switch:
-        if split == "val":
-            raise click.UsageError("--set-switch is a choice: make it on --split train")
-        text = json.dumps({"switch_bpp": validation.switch_rates(measured)}, indent=1)
-        (models / "depths.json").write_text(text + "\n")
+    write_rules(data, models, click.echo, limit=limit)
 
 
 if __name__ == "__main__":

@@ -10,93 +10,45 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
-from radcodec.entropy.latents import activities, count_symbols
 from radcodec.entropy.tables import TableSet, save_table_sets
-from radcodec.intensity.background import skipped_positions
 from radcodec.network.bundle import Bundle, write_manifest
 from radcodec.network.decompressor import Decompressor as Runtime
-from radcodec.quantising.levels import LEVELS
-from radcodec.training.data import MODALITIES, IndexedImage, PatchSource, Sample, prepare
+from radcodec.training.data import MODALITIES, IndexedImage, PatchSource, Sample
 from radcodec.training.integer import IntegerDecompressor, quantise_decompressor
 from radcodec.training.loop import Codec
-from radcodec.training.networks import Compressor
 from radcodec.training.onnx_export import agreement, compressor_onnx, decompressor_onnx, save_ir
+from radcodec.training.refinement import Bases
+from radcodec.training.tables import refining_table_sets_of, steps_table, table_sets_of, trimmed
 
 #: Version of the manifests' layout.
 MANIFEST_VERSION = 1
-#: Levels that table statistics are gathered at, in bands that each get a table set.
-BANDS = ((30, 55, 80), (95, 115, 135), (150, 170, 190), (205, 225, 245))
+#: Bits of an activation of the whole-numbered decompressor, for each depth.
+ACTIVATION_BITS = {1: 12, 2: 11, 3: 11, 4: 11}
 #: Binary places of the reconstruction gains.
 GAIN_SHIFT = 8
-#: Largest part of one image that statistics are gathered from, pixels along a side.
-STATISTICS_SIDE = 768
 
 
-def steps_table(codec: Codec, *, decode: bool) -> NDArray[np.float64]:
-    """Quantiser steps (levels, latents) of the compressor, or of the decompressor."""
-    gains = codec.decode_gains if decode else codec.encode_gains
-    position = torch.linspace(0, 1, LEVELS)
-    with torch.no_grad():
-        steps: NDArray[np.float64] = gains.log_step(position).exp()[:, :, 0, 0].double().numpy()
-    return steps
-
-
-def _latent(net: Compressor, sample: Sample, block: int) -> NDArray[np.float32]:
-    unit = sample.unit.astype(np.float32) / np.float32(65535)
-    rows, cols = unit.shape
-    unit = np.pad(unit, ((0, -rows % block), (0, -cols % block)), mode="edge")
-    with torch.no_grad():
-        out: NDArray[np.float32] = net(torch.from_numpy(unit)[None, None])[0].numpy()
-    return out
-
-
-def _trimmed(image: IndexedImage) -> Sample:
-    """Middle part of an image, so that the largest do not outweigh all others."""
-    stored = image.stored()
-    top, left = (max((side - STATISTICS_SIDE) // 2, 0) for side in stored.shape)
-    middle = stored[top : top + STATISTICS_SIDE, left : left + STATISTICS_SIDE]
-    return prepare(image.path.name, image.modality, middle)
-
-
-def integer_decompressor(codec: Codec, samples: list[Sample], seed: int = 0) -> IntegerDecompressor:
+def integer_decompressor(
+    codec: Codec, samples: list[Sample], bases: list[Codec], seed: int = 0
+) -> IntegerDecompressor:
     """Quantise a codec's decompressor over patches of all modalities and levels."""
     generator = torch.Generator().manual_seed(seed)
     source = PatchSource(samples, 192, dict.fromkeys(MODALITIES, 1.0), seed)
-    images, _, _ = source.batch(96)
-    position = torch.rand(96, generator=generator)
-    with torch.no_grad():
-        latent = codec.compressor(torch.from_numpy(images))
-        rounded = torch.round(latent / codec.encode_gains.log_step(position).exp())
-        scaled = rounded * codec.decode_gains.log_step(position).exp()
-    return quantise_decompressor(codec.decompressor, scaled, activation_bits=11)
-
-
-def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
-    """Build one table set a band of levels from the latents of images."""
-    block = codec.architecture.block
-    steps = steps_table(codec, decode=False).astype(np.float32)
-    latents = []
-    for sample in samples:
-        latent = _latent(codec.compressor, sample, block)
-        skip = np.zeros(latent.shape[1:], dtype=bool)
-        if sample.mask is not None:
-            skip = skipped_positions(sample.mask, block)
-        latents.append((latent, skip))
-    sets = []
-    for band in BANDS:
-        tiles = [
-            (np.rint(latent / steps[level][:, None, None]).astype(np.int32), skip)
-            for level in band
-            for latent, skip in latents
-        ]
-        order = choose_order([q for q, _ in tiles])
-        thresholds = choose_thresholds(np.concatenate([activities(q, s) for q, s in tiles]))
-        counts = count_symbols(*tiles[0], order, thresholds)
-        for quantised, skip in tiles[1:]:
-            counts += count_symbols(quantised, skip, order, thresholds)
-        sets.append(build_table_set(counts, order, thresholds))
-    return sets
+    depth = codec.architecture.depth
+    drawn = Bases(bases, depth, seed, "cpu")
+    scaled = []
+    for number in range(12):
+        images, weights, _ = source.batch(8)
+        image, position = torch.from_numpy(images), torch.rand(8, generator=generator)
+        if bases and number % 4:
+            image = drawn.remainder(image, torch.from_numpy(weights), position)
+        with torch.no_grad():
+            latent = codec.compressor(image)
+            rounded = torch.round(latent / codec.encode_gains.log_step(position).exp())
+            scaled.append(rounded * codec.decode_gains.log_step(position).exp())
+    return quantise_decompressor(
+        codec.decompressor, torch.cat(scaled), activation_bits=ACTIVATION_BITS[depth]
+    )
 
 
 def write_decompressor(
@@ -164,10 +116,13 @@ def write_compressor(
     codec: Codec,
     modality: str,
     decompressor: Bundle,
-    table_sets: list[int],
+    table_sets: tuple[list[int], list[int]],
     training: dict[str, Any],
 ) -> Bundle:
-    """Write a compressor bundle for a modality; `table_sets` are those it tries."""
+    """Write a compressor bundle for a modality; `table_sets` are those it tries.
+
+    The first list is for images, the second for what another layer leaves of them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     save_ir(compressor_onnx(codec.compressor), folder, half=False)
     np.savez_compressed(
@@ -183,7 +138,8 @@ def write_compressor(
             "modality": modality,
             **codec.architecture.as_dict(),
             "decompressor": decompressor.id,
-            "table_sets": table_sets,
+            "table_sets": table_sets[0],
+            "refining_table_sets": table_sets[1],
             "torch_openvino_max_difference": agreement(codec.compressor, folder, probe),
             "training": training,
         },
@@ -196,6 +152,7 @@ def write_bundles(
     tuned: dict[str, Codec],
     images: list[IndexedImage],
     training: dict[str, Any],
+    bases: list[Codec],
     *,
     per_modality: int = 30,
     seed: int = 0,
@@ -214,22 +171,28 @@ def write_bundles(
         Training images; statistics are taken from `per_modality` of each modality.
     training : dict
         For the manifests.
+    bases : list of Codec
+        Deeper codecs that this depth refines; empty where it refines none.
     """
     random = np.random.default_rng(seed)
     chosen: dict[str, list[Sample]] = {}
     for modality in MODALITIES:
         group = [image for image in images if image.modality == modality]
         picked = random.permutation(len(group))[:per_modality]
-        chosen[modality] = [_trimmed(group[index]) for index in picked]
+        chosen[modality] = [trimmed(group[index]) for index in picked]
     everything = [sample for group in chosen.values() for sample in group]
-    integer = integer_decompressor(joint, everything, seed)
+    integer = integer_decompressor(joint, everything, bases, seed)
     sets: list[TableSet] = []
-    indices: dict[str, list[int]] = {}
+    indices: dict[str, tuple[list[int], list[int]]] = {}
     for modality, codec in tuned.items():
-        served = chosen[modality] + (chosen["mg"] if modality == "xr" else [])
-        built = table_sets_of(codec, served)
-        indices[modality] = list(range(len(sets), len(sets) + len(built)))
-        sets += built
+        numbers = []
+        for built in (
+            table_sets_of(codec, chosen[modality]),
+            refining_table_sets_of(codec, chosen[modality], bases, seed) if bases else [],
+        ):
+            numbers.append(list(range(len(sets), len(sets) + len(built))))
+            sets += built
+        indices[modality] = (numbers[0], numbers[1])
     # The known answer comes from a random plane, so that no image is part of a bundle.
     answer = random.normal(0, 4, (joint.architecture.latents, 9, 7)).astype(np.int32)
     place = root / f"d{joint.architecture.depth}"

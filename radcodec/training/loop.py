@@ -16,6 +16,7 @@ from torch import nn
 from radcodec.training.data import MODALITIES, PatchSource, Sample
 from radcodec.training.networks import Architecture, Compressor, Decompressor
 from radcodec.training.rate_model import Gains, RateModel, log_nominal_step
+from radcodec.training.refinement import Bases
 from radcodec.training.warm_start import warm_start
 
 #: Bits that a unit of squared error is worth, times the squared nominal step.  A uniform
@@ -39,6 +40,12 @@ class Config:
         Relative frequency of the modalities.
     finest : float
         Finest position of the quality scale that is trained, 0 to 1.
+    plain : float
+        Share of the steps that train on images themselves, where the run has bases to
+        refine; all other steps train on what one of the bases leaves.
+    plain_finest : float
+        Finest position for those steps: bfloat16 cannot hold the mean of a block to a finer
+        step, while what a base leaves has no mean to speak of.
     seed : int
         Of weights and patches.
     """
@@ -55,6 +62,8 @@ class Config:
         default_factory=lambda: {"xr": 0.3, "mg": 0.1, "ct": 0.3, "mr": 0.3}
     )
     finest: float = 0.1
+    plain: float = 0.15
+    plain_finest: float = 0.1
     seed: int = 1
 
     @property
@@ -71,22 +80,22 @@ class Codec(nn.Module):
         self.compressor: Compressor
         self.decompressor: Decompressor
         self.compressor, self.decompressor = warm_start(architecture, seed)
-        self.encode_gains = Gains(architecture.latents)
-        self.decode_gains = Gains(architecture.latents)
+        self.encode_gains = Gains(architecture.latents, architecture.depth)
+        self.decode_gains = Gains(architecture.latents, architecture.depth)
         self.rate_model = RateModel(architecture.latents)
         self.architecture = architecture
 
     def forward(
-        self, image: torch.Tensor, position: torch.Tensor
+        self, image: torch.Tensor, position: torch.Tensor, predicted: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the decoded image and the bits of each latent."""
+        """Return the decoded image and the bits of each latent; see `RateModel.forward`."""
         bf16 = torch.autocast(image.device.type, torch.bfloat16)
         with bf16:
             latent = self.compressor(image)
         steps = latent.float() / self.encode_gains.log_step(position).exp()
         rounded = steps + (steps.round() - steps).detach()
         noisy = steps + torch.rand_like(steps) - 0.5
-        bits = self.rate_model(noisy, rounded, position)
+        bits = self.rate_model(noisy, rounded, position, predicted)
         scaled = rounded * self.decode_gains.log_step(position).exp()
         with bf16:
             decoded = self.decompressor(scaled)
@@ -118,14 +127,18 @@ class CostBook:
 
 
 def step_costs(
-    codec: Codec, image: torch.Tensor, weight: torch.Tensor, position: torch.Tensor
+    codec: Codec,
+    image: torch.Tensor,
+    weight: torch.Tensor,
+    position: torch.Tensor,
+    predicted: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rate-distortion cost of each patch: (cost, bits per pixel, squared error), each (n,)."""
-    decoded, bits = codec(image, position)
+    decoded, bits = codec(image, position, predicted)
     pixels = image.shape[-1] * image.shape[-2]
     rate = bits.sum(dim=(1, 2, 3)) / pixels
     error = ((decoded - image).square() * weight).sum(dim=(1, 2, 3)) / pixels
-    worth = LAMBDA * torch.exp(-2 * log_nominal_step(position))
+    worth = LAMBDA * torch.exp(-2 * log_nominal_step(position, codec.architecture.depth))
     return rate + worth * error, rate, error
 
 
@@ -144,6 +157,7 @@ def train(
     minutes: float,
     *,
     freeze_decompressor: bool = False,
+    bases: list[Codec] | None = None,
     device: str = "cpu",
     log: Callable[[str], None] = print,
 ) -> Codec:
@@ -164,6 +178,8 @@ def train(
         course.
     freeze_decompressor : bool
         Phase 2: only compressor, encode gains and rate model learn.
+    bases : list of Codec, optional
+        Trained codecs of greater depth that this one learns to refine; see `refinement`.
     device : str
         "cpu" or "cuda".
     """
@@ -186,7 +202,9 @@ def train(
         log(f"resumed at step {steps}, {spent / 60:.1f} of {minutes:g} minutes")
     source = PatchSource(samples, config.patch, config.weights, config.seed + steps)
     generator = torch.Generator().manual_seed(config.seed + steps)
-    book = CostBook()
+    refined = Bases(bases or [], config.depth, config.seed + steps, device)
+    # What a base leaves costs much less than an image; neither is to drown the other.
+    books = {plain: CostBook() for plain in (False, True)}
     budget = minutes * 60
     started = mark = time.monotonic()
     window: list[tuple[float, float, float]] = []
@@ -209,15 +227,15 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (steps + 1) / config.warm_up)
         images, weights, modalities = source.batch(config.batch)
-        position = torch.rand(config.batch, generator=generator) * (1 - config.finest)
-        position = (position + config.finest).to(device)
-        costs, bits, errors = step_costs(
-            codec,
-            torch.from_numpy(images).to(device),
-            torch.from_numpy(weights).to(device),
-            position,
-        )
-        loss = book.normalise(costs, torch.from_numpy(modalities), position).mean()
+        plain = not bases or refined.draw() < config.plain
+        finest = config.plain_finest if bases and plain else config.finest
+        position = torch.rand(config.batch, generator=generator) * (1 - finest)
+        position = (position + finest).to(device)
+        image, weight = torch.from_numpy(images).to(device), torch.from_numpy(weights).to(device)
+        if not plain:
+            image = refined.remainder(image, weight, position)
+        costs, bits, errors = step_costs(codec, image, weight, position, predicted=plain)
+        loss = books[plain].normalise(costs, torch.from_numpy(modalities), position).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(codec.parameters(), 2.0)
@@ -226,7 +244,7 @@ def train(
         window.append((costs.mean().item(), bits.mean().item(), errors.mean().item()))
         if steps % 50 == 0:
             cost, bpp, error = (sum(column) / len(window) for column in zip(*window, strict=True))
-            level = [[round(float(v), 4) for v in row] for row in book.means]
+            level = [[round(float(v), 4) for v in row] for row in books[not bases].means]
             record = {
                 "step": steps,
                 "minutes": round(elapsed / 60, 2),

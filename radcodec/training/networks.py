@@ -74,8 +74,13 @@ class Compressor(nn.Module):
         self.architecture = architecture
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the latent, not yet scaled by gains."""
-        out: torch.Tensor = self.layers(image)
+        """Return the latent, not yet scaled by gains.
+
+        The first layer takes the mid-grey off; bfloat16 would round fine detail away before.
+        """
+        with torch.autocast(image.device.type, enabled=False):
+            features = self.layers[0](image.float())
+        out: torch.Tensor = self.layers[1:](features)
         return out
 
     @property
@@ -98,8 +103,13 @@ class Decompressor(nn.Module):
         self.architecture = architecture
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return the image; nominally in [0, 1], not clamped."""
-        out: torch.Tensor = self.layers(latent)
+        """Return the image; nominally in [0, 1], not clamped.
+
+        The last convolution adds the mid-grey, so it has to be as exact as the first.
+        """
+        features = self.layers[:-2](latent)
+        with torch.autocast(latent.device.type, enabled=False):
+            out: torch.Tensor = self.layers[-2:](features.float())
         return out
 
     @property

@@ -11,11 +11,13 @@ its left and upper neighbours are, and channel 0 by its difference from a predic
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
 
-from radcodec.quantising.levels import COARSEST_STEP, FINEST_STEP
+from radcodec.quantising.levels import SCALES
 
 #: Knots of the piecewise linear gains.
 KNOTS = 8
@@ -23,11 +25,16 @@ KNOTS = 8
 SMALLEST_SCALE = 0.04
 
 
-def log_nominal_step(position: torch.Tensor) -> torch.Tensor:
-    """Natural logarithm of the nominal step at a position 0 (finest) to 1 (coarsest)."""
-    low = torch.log(torch.tensor(FINEST_STEP))
-    high = torch.log(torch.tensor(COARSEST_STEP))
+def log_nominal_step(position: torch.Tensor, depth: int) -> torch.Tensor:
+    """Natural logarithm of a depth's nominal step at a position 0 (finest) to 1 (coarsest)."""
+    low, high = (math.log(step) for step in SCALES[depth])
     return low + (high - low) * position
+
+
+def position_of_log_step(log_step: torch.Tensor, depth: int) -> torch.Tensor:
+    """Position of a nominal step, the inverse of `log_nominal_step`, clamped to the scale."""
+    low, high = (math.log(step) for step in SCALES[depth])
+    return ((log_step - low) / (high - low)).clamp(0, 1)
 
 
 def interpolate(knots: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
@@ -41,13 +48,14 @@ def interpolate(knots: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
 class Gains(nn.Module):
     """Log correction of the nominal quantiser step, for each channel and knot."""
 
-    def __init__(self, latents: int) -> None:
+    def __init__(self, latents: int, depth: int) -> None:
         super().__init__()
+        self.depth = depth
         self.knots = nn.Parameter(torch.zeros(KNOTS, latents))
 
     def log_step(self, position: torch.Tensor) -> torch.Tensor:
         """Natural logarithm of the step, (n, latents, 1, 1), for positions (n,)."""
-        steps = log_nominal_step(position)[:, None] + interpolate(self.knots, position)
+        steps = log_nominal_step(position, self.depth)[:, None] + interpolate(self.knots, position)
         return steps[:, :, None, None]
 
 
@@ -92,7 +100,11 @@ class RateModel(nn.Module):
         nn.init.constant_(self.mix.weight, 0.02)
 
     def forward(
-        self, noisy: torch.Tensor, rounded: torch.Tensor, position: torch.Tensor
+        self,
+        noisy: torch.Tensor,
+        rounded: torch.Tensor,
+        position: torch.Tensor,
+        predicted: bool = True,
     ) -> torch.Tensor:
         """Bits of each latent.
 
@@ -104,13 +116,16 @@ class RateModel(nn.Module):
             The same, rounded: what the decoder knows of the neighbours.
         position : tensor (n,)
             Quality, 0 (finest) to 1 (coarsest).
+        predicted : bool
+            Whether channel 0 is predicted from its neighbours: in an image's first layer,
+            not in a refinement, whose means are zero on average.
 
         Returns
         -------
         tensor (n, latents, r, c)
             Non-negative.
         """
-        prediction = predict_mean(rounded[:, :1])
+        prediction = predict_mean(rounded[:, :1]) if predicted else torch.zeros(())
         residual = torch.cat([noisy[:, :1] - prediction, noisy[:, 1:]], 1)
         known = torch.cat([rounded[:, :1] - prediction, rounded[:, 1:]], 1)
         activity = torch.log1p(known.abs())

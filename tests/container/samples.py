@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from radcodec.container import Header, Quality, RczFile
+from radcodec.container import Grid, Header, Quality, RczFile, Refinement
 from radcodec.container.chunks import pack_signature, pack_tail
 from radcodec.container.header import MODALITIES, SOURCES
 
@@ -44,6 +44,9 @@ def small_file(**changes: Any) -> RczFile:
         mask=(-2000, b"mask"),
         dataset=b"\x00" * 128 + b"DICM" + b"data set " * 4,
         quality=Quality(41.5, 17, hashlib.sha256(b"pixels").digest()),
+        refinement=Refinement(
+            1, 33, hashlib.sha256(b"other").digest(), [b"u", b"v", b"w", b"x", b"y", b"z"]
+        ),
     )
     return replace(file, **changes)
 
@@ -85,10 +88,23 @@ def headers(draw: st.DrawFn) -> Header:
 
 
 @st.composite
+def refinements(draw: st.DrawFn, header: Header) -> Refinement | None:
+    """Draw any valid refinement for a header, or none."""
+    if header.depth == 1 or draw(st.booleans()):
+        return None
+    depth = draw(st.integers(1, header.depth - 1))
+    count = Grid(header.rows, header.columns, depth, header.tile_log2).tile_count
+    tiles = draw(st.lists(st.binary(min_size=1, max_size=5), min_size=count, max_size=count))
+    return Refinement(
+        depth, draw(st.integers(0, 255)), draw(st.binary(min_size=32, max_size=32)), tiles
+    )
+
+
+@st.composite
 def files(draw: st.DrawFn) -> RczFile:
     """Draw any valid file, its optional chunks present or not."""
     header = draw(headers())
-    count = header.tile_count
+    count = header.grid.tile_count
     values = st.integers(*header.stored_range)
     qualities = st.builds(
         Quality,
@@ -102,4 +118,5 @@ def files(draw: st.DrawFn) -> RczFile:
         mask=draw(st.none() | st.tuples(values, st.binary(max_size=20))),
         dataset=draw(st.none() | st.binary(max_size=300)),
         quality=draw(st.none() | qualities),
+        refinement=draw(refinements(header)),
     )

@@ -122,24 +122,24 @@ def test_a_whole_file(second: ModuleType, sets: list[TableSet], tmp_path: Path) 
         "ct", DEPTH, 16, 12, True, 77, "dicom", rows, columns, -900, 1500, model_id, True,
         tile_log2=6,
     )  # fmt: skip
-    skip = skipped_positions(mask, header.block)
-    assert skip.any() and header.tile_count == 2
-    q = random_latent(rng, header.latent_shape)
+    skip = skipped_positions(mask, header.grid.block)
+    assert skip.any() and header.grid.tile_count == 2
+    q = random_latent(rng, header.grid.latent_shape)
     tiles = [
         encode_tile(np.ascontiguousarray(q[:, r, c]), np.ascontiguousarray(skip[r, c]), sets)
-        for r, c in header.tile_slices
+        for r, c in header.grid.tile_slices
     ]
 
     # What the format says, computed without help from either decoder but for the latents.
     decoded = np.concatenate(
         [
             second.decode_tile(tile, skip[r, c], dict(np.load(tmp_path / "tables.npz")))
-            for tile, (r, c) in zip(tiles, header.tile_slices, strict=True)
+            for tile, (r, c) in zip(tiles, header.grid.tile_slices, strict=True)
         ],
         axis=2,
     )
     assert np.array_equal(decoded[:, ~skip], q[:, ~skip])
-    for tile, (r, c) in zip(tiles, header.tile_slices, strict=True):
+    for tile, (r, c) in zip(tiles, header.grid.tile_slices, strict=True):
         part = np.ascontiguousarray(skip[r, c])
         assert np.array_equal(decode_tile(tile, (16, *part.shape), part, sets), decoded[:, r, c])
     z = (decoded * gains[77, :, None, None] + 32) >> 6

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from radcodec.container import Header, Limits, Quality, RczFile, list_chunks, read_rcz, write_rcz
+from radcodec.container import (
+    Header,
+    Limits,
+    Quality,
+    RczFile,
+    Refinement,
+    list_chunks,
+    read_rcz,
+    write_rcz,
+)
 from radcodec.errors import (
     CorruptError,
     FormatError,
@@ -24,6 +33,8 @@ from .samples import files, headers, raw_chunk, raw_file, small_file, small_head
 
 HEAD = raw_chunk(b"HEAD", small_header().pack())
 LATN = raw_chunk(b"LATN", struct.pack("<7I", 6, *[1] * 6) + b"abcdef")
+REFINED = struct.pack("<2BH32s7I", 1, 9, 0, bytes(32), 6, *[1] * 6) + b"uvwxyz"
+REFN = raw_chunk(b"REFN", REFINED)
 
 
 @settings(max_examples=60, deadline=None)
@@ -35,16 +46,16 @@ def test_every_field_comes_back(file: RczFile) -> None:
 @settings(max_examples=60, deadline=None)
 @given(headers())
 def test_tile_slices_cover_the_latent_once(header: Header) -> None:
-    slices = header.tile_slices
-    assert len(slices) == header.tile_count
+    slices = header.grid.tile_slices
+    assert len(slices) == header.grid.tile_count
     area = sum((r.stop - r.start) * (c.stop - c.start) for r, c in slices)
-    assert area == header.latent_shape[0] * header.latent_shape[1]
+    assert area == header.grid.latent_shape[0] * header.grid.latent_shape[1]
 
 
 def test_chunks_are_listed_in_order() -> None:
     data = write_rcz(small_file())
     entries = list_chunks(data)
-    assert [e.type for e in entries] == ["HEAD", "MASK", "LATN", "dset", "qual", "TAIL"]
+    assert [e.type for e in entries] == ["HEAD", "MASK", "LATN", "REFN", "dset", "qual", "TAIL"]
     assert entries[0] == ("HEAD", 14, 62)
     assert all(data[e.offset : e.offset + 4].decode() == e.type for e in entries)
 
@@ -117,6 +128,11 @@ def test_writer_refuses_what_the_reader_would(header: Header) -> None:
         {"tiles": [b"a"] * 5},
         {"tiles": [b"a"] * 5 + [b""]},
         {"mask": (2048, b"")},
+        {"refinement": Refinement(2, 0, bytes(32), [b"a"] * 6)},
+        {"refinement": Refinement(0, 0, bytes(32), [b"a"] * 6)},
+        {"refinement": Refinement(1, 256, bytes(32), [b"a"] * 6)},
+        {"refinement": Refinement(1, 0, bytes(31), [b"a"] * 6)},
+        {"refinement": Refinement(1, 0, bytes(32), [b"a"] * 5)},
         {"quality": Quality(float("nan"), 0, bytes(32))},
         {"quality": Quality(float("-inf"), 0, bytes(32))},
         {"quality": Quality(40.0, 2**32, bytes(32))},
@@ -149,6 +165,15 @@ def test_writer_refuses_wrong_parts(changes: dict[str, Any]) -> None:
         [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 6, *[1] * 6) + b"abcdefg")],
         [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 6, 0, 2, *[1] * 4) + b"abcdef")],
         [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 6, 2**32 - 1, *[1] * 5) + b"abcdef")],
+        [HEAD, REFN, LATN],
+        [HEAD, LATN, REFN, REFN],
+        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:35])],
+        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:36])],
+        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:-1])],
+        [HEAD, LATN, raw_chunk(b"REFN", REFINED + b"x")],
+        [HEAD, LATN, raw_chunk(b"REFN", b"\0" + REFINED[1:])],
+        [HEAD, LATN, raw_chunk(b"REFN", b"\2" + REFINED[1:])],
+        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:2] + b"\1" + REFINED[3:])],
         [HEAD, LATN, raw_chunk(b"dset", b"abc")],
         [HEAD, LATN, raw_chunk(b"dset", struct.pack("<I", 5) + b"\xff\xff")],
         [HEAD, LATN, raw_chunk(b"qual", b"")],

@@ -1,0 +1,199 @@
+"""Which depth, refined or not, suits which rate: found on training images, kept as rules.json."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radcodec.bench.images import choose, find_sources
+from radcodec.codec import BaseEncoder, Encoder, Plan, Rules, network_of, peak_of, prepare
+from radcodec.codec.plans import RULES
+from radcodec.codec.search import Search
+from radcodec.metrics.quality import ms_ssim
+from radcodec.network.store import ModelStore
+from radcodec.rate import QUALITIES
+from radcodec.reading.image import GreyImage
+
+#: Ratios of the refinement's step to the first layer's that are tried.
+RATIOS = (0.35, 0.7, 1.2)
+#: Levels that make a curve.
+LEVELS = (0, 36, 72, 108, 144, 180, 215, 250)
+#: Rates in bits per pixel at which plans are compared.
+GRID: NDArray[np.float64] = np.geomspace(0.01, 4.0, 40)
+#: What a plan is taken to lose, in dB, at a rate that it does not reach.
+UNREACHED = 6.0
+#: A change of plans must gain this much, in dB, so that rules stay short.
+WORTHWHILE = 0.05
+#: MS-SSIM in dB, -10 log10(1 - MS-SSIM), that each of `radcodec.rate.QUALITIES` stands for.
+QUALITY_DECIBELS = (8.0, 13.0, 18.0, 24.0, 34.0)
+#: Images are cut to this side in pixels, which keeps the largest from taking all the time.
+SIDE = 1024
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def candidates(depths: list[int]) -> list[Plan]:
+    """Every plan that the depths at hand allow."""
+    plans = [Plan(depth) for depth in depths]
+    if 1 in depths:
+        plans += [Plan(depth, ratio) for depth in depths if depth > 1 for ratio in RATIOS]
+    return plans
+
+
+def curves_of(
+    image: GreyImage, modality: str, plans: list[Plan], models: ModelStore
+) -> dict[Plan, Curve]:
+    """Rate in bits per pixel (ascending) and PSNR in dB of each plan on an image."""
+    prepared = prepare(image)
+    bases: dict[int, BaseEncoder] = {}
+    out = {}
+    for plan in plans:
+        if plan.depth not in bases:
+            bases[plan.depth] = BaseEncoder(prepared, modality, plan.depth, models)
+        encoder = Encoder(bases[plan.depth], plan)
+        points = [
+            (8 * encoder.size(level) / image.stored.size, encoder.psnr(level))
+            for level in reversed(LEVELS)
+        ]
+        rate, quality = np.array(points).T
+        out[plan] = (rate, quality)
+    return out
+
+
+def regrets(images: list[dict[Plan, Curve]], plans: list[Plan]) -> NDArray[np.float64]:
+    """Mean loss in dB against the best plan, shape (plans, rates of `GRID`)."""
+    total = np.zeros((len(plans), len(GRID)))
+    for curves in images:
+        quality = np.full((len(plans), len(GRID)), np.nan)
+        for row, plan in enumerate(plans):
+            rate, psnr = curves[plan]
+            inside = (rate[0] <= GRID) & (rate[-1] >= GRID)
+            quality[row, inside] = np.interp(np.log(GRID[inside]), np.log(rate), psnr)
+        reached = np.isfinite(quality).any(axis=0)
+        best = np.where(reached, np.nanmax(np.where(reached, quality, 0.0), axis=0), 0.0)
+        lost = np.where(np.isfinite(quality), best - quality, UNREACHED)
+        total += np.where(reached, np.minimum(lost, UNREACHED), 0.0)
+    return total / len(images)
+
+
+def segments(lost: NDArray[np.float64], plans: list[Plan]) -> list[tuple[float, Plan]]:
+    """Split the rates among plans, so that little is lost with few changes.
+
+    Returns
+    -------
+    list of (float, Plan)
+        Largest rate in bits per pixel and plan, ascending, the last rate infinite.
+    """
+    count, points = lost.shape
+    # Dynamic programming over the rates: staying costs what is lost, changing a fee besides.
+    fee = WORTHWHILE * points / 4
+    cost = lost[:, 0].copy()
+    before = np.zeros((points, count), dtype=int)
+    for point in range(1, points):
+        cheapest = int(cost.argmin())
+        change = cost[cheapest] + fee < cost
+        before[point] = np.where(change, cheapest, np.arange(count))
+        cost = np.where(change, cost[cheapest] + fee, cost) + lost[:, point]
+    row = int(cost.argmin())
+    path = [row]
+    for point in range(points - 1, 0, -1):
+        row = int(before[point, row])
+        path.append(row)
+    path.reverse()
+    out = []
+    for point in range(points - 1):
+        if path[point] != path[point + 1]:
+            middle = math.sqrt(GRID[point] * GRID[point + 1])
+            out.append((round(middle, 4), plans[path[point]]))
+    return [*out, (math.inf, plans[path[-1]])]
+
+
+def _as_json(rule: list[tuple[float, Plan]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "up_to_bpp": None if math.isinf(top) else top,
+            "depth": plan.depth,
+            "refinement_step_ratio": plan.ratio,
+        }
+        for top, plan in rule
+    ]
+
+
+def quality_steps(
+    images: list[GreyImage], modality: str, rule: list[tuple[float, Plan]], models: ModelStore
+) -> list[float]:
+    """Nominal steps that give `QUALITY_DECIBELS` of MS-SSIM on average, for each quality.
+
+    Parameters
+    ----------
+    images : list of GreyImage
+        Of the modality.
+    modality : str
+        Whose compressors.
+    rule : list of (float, Plan)
+        As of `segments`.
+    models : ModelStore
+        Where the networks are.
+    """
+    steps = np.geomspace(1 / 1024, 1.5, 10)
+    reached = np.zeros(len(steps))
+    for image in images:
+        search = Search(prepare(image), modality, rule, Rules({}, {}), models)
+        peak = peak_of(image.stored)
+        for number, step in enumerate(steps):
+            encoder, level = search.by_step(float(step))
+            alike = ms_ssim(image.stored, encoder.decoded(level), peak)
+            reached[number] += -10 * math.log10(max(1 - alike, 1e-7)) / len(images)
+    # Interpolation wants rising values, whatever noise the last steps hold.
+    falling = np.minimum.accumulate(reached)
+    return [
+        round(float(np.exp(np.interp(-wanted, -falling, np.log(steps)))), 5)
+        for wanted in QUALITY_DECIBELS
+    ]
+
+
+def write_rules(
+    data: Path, models: Path, log: Callable[[str], None] = print, *, limit: int = 6
+) -> None:
+    """Measure plans on training images and write ``rules.json`` into the models folder.
+
+    Parameters
+    ----------
+    data : Path
+        Indexed folder; only its training split is used.
+    models : Path
+        Folder of bundles.
+    log : callable
+        Takes lines of progress.
+    limit : int
+        Images of each modality.
+    """
+    store = ModelStore(models)
+    sources = choose(find_sources(data, "train", warn=log), limit=limit)
+    out: dict[str, dict[str, Any]] = {"plans": {}, "quality": {}}
+    for modality in sorted({source.modality for source in sources}):
+        images = [_middle(source.read()) for source in sources if source.modality == modality]
+        network = network_of(modality, store.compressors()[0].depth, store)
+        plans = candidates(store.depths(network))
+        curves = [curves_of(image, modality, plans, store) for image in images]
+        lost = regrets(curves, plans)
+        rule = segments(lost, plans)
+        out["plans"][modality] = _as_json(rule)
+        for entry in out["plans"][modality]:
+            log(f"{modality}: {json.dumps(entry)}")
+        out["quality"][modality] = quality_steps(images, modality, rule, store)
+        log(f"{modality}: steps at the qualities {QUALITIES}: {out['quality'][modality]}")
+    (models / RULES).write_text(json.dumps(out, indent=1) + "\n")
+
+
+def _middle(image: GreyImage) -> GreyImage:
+    """Cut the middle out of a large image."""
+    top, left = (max((side - SIDE) // 2, 0) for side in image.stored.shape)
+    return replace(image, stored=image.stored[top : top + SIDE, left : left + SIDE].copy())

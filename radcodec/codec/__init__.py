@@ -1,0 +1,228 @@
+"""The stages joined: an image to the bytes of an .rcz file, and back."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radcodec.codec.decoder import decode
+from radcodec.codec.encoder import BaseEncoder, Encoder, network_of, peak_of
+from radcodec.codec.plans import Plan, Rules, load_rules
+from radcodec.codec.prepared import Prepared, prepare
+from radcodec.codec.search import Search, plans_for
+from radcodec.container.header import Header
+from radcodec.container.rcz import Quality, RczFile, read_rcz, write_rcz
+from radcodec.errors import LimitError, VerificationError
+from radcodec.metrics.quality import psnr
+from radcodec.network.store import ModelStore
+from radcodec.rate import Target
+from radcodec.reading.image import GreyImage
+
+__all__ = [
+    "BaseEncoder",
+    "Compressed",
+    "Encoder",
+    "Plan",
+    "Prepared",
+    "Restored",
+    "Rules",
+    "check",
+    "compress",
+    "decompress",
+    "load_rules",
+    "network_of",
+    "peak_of",
+    "prepare",
+]
+
+#: Largest image, in pixels.
+PIXEL_LIMIT = 1 << 28
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A compressed image.
+
+    Attributes
+    ----------
+    data : bytes
+        The .rcz file.
+    depth : int
+        Of the first layer.
+    refined : bool
+        Whether there is a second layer.
+    level : int
+        Of the last layer.
+    modality : str
+        As in the header.
+    ratio, bpp : float
+        Uncompressed pixel bytes over file bytes; file bits for each pixel.
+    psnr : float or None
+        dB over stored values, the peak being the image's range; None when not verified.
+    max_error : int or None
+        Largest absolute error of a stored value; None when not verified.
+    """
+
+    data: bytes
+    depth: int
+    refined: bool
+    level: int
+    modality: str
+    ratio: float
+    bpp: float
+    psnr: float | None
+    max_error: int | None
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A decoded file.
+
+    Attributes
+    ----------
+    stored : ndarray of int32, shape (rows, columns)
+        Stored values.
+    header : Header
+        The file's header.
+    dataset : bytes or None
+        The DICOM data set without pixels, as a Part 10 file.
+    quality : Quality or None
+        What was measured at compression.
+    file_bytes : int
+        Size of the .rcz file.
+    """
+
+    stored: NDArray[np.int32]
+    header: Header
+    dataset: bytes | None
+    quality: Quality | None
+    file_bytes: int
+
+
+@cache
+def _default_store() -> ModelStore:
+    return ModelStore()
+
+
+def _digest(stored: NDArray[np.int32]) -> bytes:
+    return hashlib.sha256(stored.astype("<i4").tobytes()).digest()
+
+
+def compress(
+    image: GreyImage,
+    *,
+    modality: str | None = None,
+    depth: int | None = None,
+    refine: bool | None = None,
+    target: Target,
+    verify: bool = True,
+    models: ModelStore | None = None,
+) -> Compressed:
+    """Compress an image.
+
+    Parameters
+    ----------
+    image : GreyImage
+        The image.
+    modality : str or None
+        "xr", "mg", "ct" or "mr"; None takes the image's own, or the X-ray compressor
+        ("generic") where the image does not say.
+    depth : int or None
+        Depth of the first layer; None takes what suits the asked rate.
+    refine : bool or None
+        Whether a second layer refines the first; None takes what suits the asked rate.
+    target : Target
+        Quality, ratio, bits per pixel, PSNR or level.
+    verify : bool
+        Decode the result, and record PSNR, maximum error and a hash of the pixels.
+    models : ModelStore or None
+        Other models than the package's.
+
+    Raises
+    ------
+    UsageError
+        If the target is out of the models' reach; the message names their range.
+    ModelNotFoundError
+        If there is no compressor for the modality and depth.
+    LimitError
+        If the image is too large.
+    VerificationError
+        If what was written does not read back.
+    """
+    store = _default_store() if models is None else models
+    if image.stored.size > PIXEL_LIMIT:
+        raise LimitError(
+            f"the image has {image.stored.size} pixels; at most {PIXEL_LIMIT} can be compressed"
+        )
+    chosen = modality or image.modality or "generic"
+    rules = load_rules(store.root)
+    plans = plans_for(chosen, depth, refine, rules, store)
+    encoder, level = Search(prepare(image), chosen, plans, rules, store).meet(target)
+    file = encoder.file(level)
+    decibels = max_error = None
+    if verify:
+        decoded = encoder.decoded(level)
+        decibels = psnr(image.stored, decoded, peak_of(image.stored))
+        max_error = int(np.abs(image.stored - decoded).max())
+        file = replace(file, quality=Quality(decibels, max_error, _digest(decoded)))
+    data = write_rcz(file)
+    if verify and not _reads_back(data, file):
+        raise VerificationError(
+            "the compressed file does not read back as it was written; nothing was saved"
+        )
+    return Compressed(
+        data=data,
+        depth=file.header.depth,
+        refined=file.refinement is not None,
+        level=level,
+        modality=chosen,
+        ratio=image.uncompressed_bytes / len(data),
+        bpp=8 * len(data) / image.stored.size,
+        psnr=decibels,
+        max_error=max_error,
+    )
+
+
+def _reads_back(data: bytes, file: RczFile) -> bool:
+    read = read_rcz(data)
+    return (read.tiles, read.refinement) == (file.tiles, file.refinement)
+
+
+def decompress(data: bytes, *, models: ModelStore | None = None) -> Restored:
+    """Decode the bytes of an .rcz file.
+
+    Raises
+    ------
+    FormatError
+        If the bytes are no valid file (with `CorruptError`, `TruncatedError`,
+        `UnsupportedVersionError`).
+    LimitError
+        If the file asks for more than the limits allow.
+    ModelNotFoundError
+        If the file's decompressor is not installed.
+    """
+    store = _default_store() if models is None else models
+    file = read_rcz(data)
+    stored = decode(file, store)
+    return Restored(stored, file.header, file.dataset, file.quality, len(data))
+
+
+def check(data: bytes, *, models: ModelStore | None = None) -> Restored:
+    """Decode a file and compare it with the hash recorded at compression.
+
+    Raises
+    ------
+    VerificationError
+        If the decoded pixels are not those recorded, besides all that `decompress` raises.
+    """
+    restored = decompress(data, models=models)
+    if restored.quality is not None and _digest(restored.stored) != restored.quality.sha256:
+        raise VerificationError(
+            "the decoded pixels are not those that were recorded at compression; "
+            "run `radcodec doctor` to test this machine, and keep the original"
+        )
+    return restored

@@ -1,0 +1,134 @@
+"""One layer of a file: a network pair over a plane, at any quality level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radcodec.container.layers import Grid
+from radcodec.entropy.latents import decode_tile, encode_tile
+from radcodec.intensity.background import skipped_positions
+from radcodec.network.compressor import Compressor
+from radcodec.network.decompressor import Decompressor
+
+#: What a refinement's input has added, so that no difference is the middle of its range.
+MID_GREY = 0.5
+
+
+@dataclass(frozen=True)
+class FixedImage:
+    """A fixed-point image.
+
+    Attributes
+    ----------
+    values : ndarray of int64, shape (rows, columns)
+        In units of ``2**-fraction_bits``.
+    fraction_bits : int
+        8 to 30.
+    """
+
+    values: NDArray[np.int64]
+    fraction_bits: int
+
+    def clamped(self) -> FixedImage:
+        """Clamp to [0, 1]."""
+        return FixedImage(np.clip(self.values, 0, 1 << self.fraction_bits), self.fraction_bits)
+
+    def refined(self, other: FixedImage) -> FixedImage:
+        """Add a refinement, whose middle grey stands for no change; exact."""
+        bits = max(self.fraction_bits, other.fraction_bits)
+        own = self.values << (bits - self.fraction_bits)
+        change = other.values << (bits - other.fraction_bits)
+        return FixedImage(own + change - (1 << (bits - 1)), bits)
+
+
+def skip_map(mask: NDArray[np.bool_] | None, grid: Grid) -> NDArray[np.bool_]:
+    """Latent positions of a layer that are not coded, shape `grid.latent_shape`."""
+    if mask is None:
+        return np.zeros(grid.latent_shape, dtype=bool)
+    return skipped_positions(mask, grid.block)
+
+
+def decode_layer(
+    tiles: list[bytes],
+    grid: Grid,
+    skip: NDArray[np.bool_],
+    decompressor: Decompressor,
+    level: int,
+) -> FixedImage:
+    """Decode the tiles of a layer; everything is integer arithmetic.
+
+    Raises
+    ------
+    CorruptError
+        A tile is damaged.
+    """
+    latent = np.empty((decompressor.bundle.latents, *grid.latent_shape), np.int32)
+    for data, (rows, columns) in zip(tiles, grid.tile_slices, strict=True):
+        part = np.ascontiguousarray(skip[rows, columns])
+        latent[:, rows, columns] = decode_tile(
+            data, (latent.shape[0], *part.shape), part, decompressor.table_sets
+        )
+    fixed = decompressor.fixed_image(latent, level)[: grid.rows, : grid.columns]
+    return FixedImage(fixed.astype(np.int64), decompressor.fraction_bits)
+
+
+class LayerEncoder:
+    """A plane's latent, to be coded at any level.
+
+    Parameters
+    ----------
+    plane : ndarray of float32, shape (rows, columns)
+        What the compressor sees.
+    grid : Grid
+        Of the image and the network's depth.
+    skip : ndarray of bool, shape `grid.latent_shape`
+        Positions that are not coded.
+    compressor, decompressor : Compressor, Decompressor
+        The network pair.
+    refining : bool
+        Whether this is a refinement, which has entropy tables of its own.
+    """
+
+    def __init__(
+        self,
+        plane: NDArray[np.float32],
+        grid: Grid,
+        skip: NDArray[np.bool_],
+        compressor: Compressor,
+        decompressor: Decompressor,
+        *,
+        refining: bool = False,
+    ) -> None:
+        self.grid, self.skip = grid, skip
+        self.compressor, self.decompressor = compressor, decompressor
+        self._latent = compressor.latent(plane)
+        self._refining = refining
+        self._candidates: Sequence[int] = compressor.table_sets(refining=refining)
+        self._tiles: dict[int, list[bytes]] = {}
+        self._fixed: tuple[int, FixedImage] | None = None
+
+    def tiles(self, level: int) -> list[bytes]:
+        """Entropy-coded latent tiles of a level."""
+        if level not in self._tiles:
+            quantised = self.compressor.quantise(self._latent, level, refining=self._refining)
+            self._tiles[level] = [
+                encode_tile(
+                    np.ascontiguousarray(quantised[:, rows, columns]),
+                    np.ascontiguousarray(self.skip[rows, columns]),
+                    self.decompressor.table_sets,
+                    self._candidates,
+                )
+                for rows, columns in self.grid.tile_slices
+            ]
+        return self._tiles[level]
+
+    def decoded(self, level: int) -> FixedImage:
+        """What the tiles of a level decode to; the latest level is kept."""
+        if self._fixed is None or self._fixed[0] != level:
+            image = decode_layer(self.tiles(level), self.grid, self.skip, self.decompressor, level)
+            self._fixed = (level, image)
+        return self._fixed[1]

@@ -1,0 +1,108 @@
+"""Which networks code an image: a depth, and whether a shallower one refines it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from radcodec.errors import ModelMismatchError
+from radcodec.quantising.levels import LEVELS, level_of_step, nominal_step
+
+#: Depth of the networks that refine others.
+REFINING_DEPTH = 1
+#: Nominal steps at `radcodec.rate.QUALITIES` where no rule says better.
+USUAL_STEPS = (1.0, 0.3, 0.1, 0.03, 1 / 512)
+#: File of the rules, in the models folder.
+RULES = "rules.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an image is coded.
+
+    Attributes
+    ----------
+    depth : int
+        Of the first layer, 1 to 4.
+    ratio : float or None
+        Nominal quantiser step of the refinement over that of the first layer; None where
+        there is no refinement.
+    """
+
+    depth: int
+    ratio: float | None = None
+
+    def levels(self, level: int) -> tuple[int, int | None]:
+        """Levels of the first layer and of the refinement.
+
+        Parameters
+        ----------
+        level : int
+            0 to 255 on the scale of the last layer, which sets the quality.
+        """
+        if self.ratio is None:
+            return level, None
+        step = nominal_step(level, REFINING_DEPTH) / self.ratio
+        base = round(level_of_step(step, self.depth))
+        return min(max(base, 0), LEVELS - 1), level
+
+    def level_of_step(self, step: float) -> int:
+        """Level whose last layer has a nominal step."""
+        depth = self.depth if self.ratio is None else REFINING_DEPTH
+        return min(max(round(level_of_step(step, depth)), 0), LEVELS - 1)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What was found on training images to be the best choice.
+
+    Attributes
+    ----------
+    plans : dict
+        Modality to (largest bits per pixel, plan), ascending, the last without bound.
+    quality : dict
+        Modality to nominal steps at `radcodec.rate.QUALITIES`, falling.
+    """
+
+    plans: dict[str, list[tuple[float, Plan]]]
+    quality: dict[str, list[float]]
+
+    def of(self, modality: str) -> list[tuple[float, Plan]]:
+        """Plans of a modality; empty where there is no rule."""
+        return self.plans.get(modality, [])
+
+    def quality_of(self, modality: str) -> list[float]:
+        """Nominal steps of a modality at `QUALITIES`, those of XR where it has none."""
+        return self.quality.get(modality) or self.quality.get("xr") or list(USUAL_STEPS)
+
+
+def load_rules(folder: Path) -> Rules:
+    """Read the rules of a models folder; empty rules where it has none.
+
+    Raises
+    ------
+    ModelMismatchError
+        If the file is no such file.
+    """
+    path = folder / RULES
+    if not path.exists():
+        return Rules({}, {})
+    try:
+        data = json.loads(path.read_text())
+        plans = {
+            modality: [
+                (
+                    math.inf if entry["up_to_bpp"] is None else float(entry["up_to_bpp"]),
+                    Plan(int(entry["depth"]), entry["refinement_step_ratio"]),
+                )
+                for entry in entries
+            ]
+            for modality, entries in data["plans"].items()
+        }
+        return Rules(plans, {m: [float(v) for v in q] for m, q in data["quality"].items()})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelMismatchError(
+            f"{path} cannot be read as rules ({error}); reinstall radcodec"
+        ) from error

@@ -1,0 +1,220 @@
+"""The plan and the level that meet a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder, network_of
+from radcodec.codec.plans import REFINING_DEPTH, Plan, Rules
+from radcodec.codec.prepared import Prepared
+from radcodec.errors import UsageError
+from radcodec.network.store import ModelStore
+from radcodec.quantising.levels import LEVELS
+from radcodec.rate import (
+    TOLERANCE,
+    USUAL_QUALITY,
+    USUAL_RATIO_OF,
+    Target,
+    closest_level,
+    coarsest_level,
+    step_of_quality,
+)
+
+#: Step of a refinement over that of the first layer, where a depth is asked for and no rule
+#: says better.
+USUAL_RATIO = 0.5
+
+
+def plans_for(
+    modality: str, depth: int | None, refine: bool | None, rules: Rules, models: ModelStore
+) -> list[tuple[float, Plan]]:
+    """Plans to choose from, each with the largest rate in bits per pixel that it suits.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model.
+    """
+    have = models.depths(SERVED_BY.get(modality, modality))
+    if depth is not None and depth not in have:
+        listed = ", ".join(map(str, have)) or "none"
+        raise UsageError(f"there is no {modality} model of depth {depth}; there are: {listed}")
+    known = rules.of(network_of(modality, have[0], models) if have else modality)
+    usable = [
+        (top, plan)
+        for top, plan in known
+        if plan.depth in have and (plan.ratio is None or REFINING_DEPTH in have)
+    ]
+    if depth is not None:
+        usable = [(top, plan) for top, plan in usable if plan.depth == depth]
+    if refine is not None:
+        usable = [(top, plan) for top, plan in usable if (plan.ratio is not None) == refine]
+    if usable:
+        return usable
+    chosen = have[-1] if depth is None else depth
+    plain = (float("inf"), Plan(chosen))
+    if chosen == REFINING_DEPTH or REFINING_DEPTH not in have or refine is False:
+        return [plain]
+    refined = (float("inf"), Plan(chosen, USUAL_RATIO))
+    return [refined] if refine else [(0.2, Plan(chosen)), refined]
+
+
+class Search:
+    """Plan and level for a target, over encoders that are made when first needed.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The image.
+    modality : str
+        As the header is to say.
+    plans : list of (float, Plan)
+        As of `plans_for`.
+    rules : Rules
+        Of the models.
+    models : ModelStore
+        Where the networks are.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        modality: str,
+        plans: list[tuple[float, Plan]],
+        rules: Rules,
+        models: ModelStore,
+    ) -> None:
+        self.prepared, self.modality, self.models = prepared, modality, models
+        self.plans, self.rules = plans, rules
+        self._bases: dict[int, BaseEncoder] = {}
+        self._encoders: dict[Plan, Encoder] = {}
+
+    def encoder(self, plan: Plan) -> Encoder:
+        """The encoder of a plan."""
+        if plan not in self._encoders:
+            if plan.depth not in self._bases:
+                self._bases[plan.depth] = BaseEncoder(
+                    self.prepared, self.modality, plan.depth, self.models
+                )
+            self._encoders[plan] = Encoder(self._bases[plan.depth], plan)
+        return self._encoders[plan]
+
+    def _bpp(self, size: float) -> float:
+        return 8 * size / self.prepared.image.stored.size
+
+    def _place(self, bpp: float) -> int:
+        """Number of the plan that suits a rate."""
+        tops = [top for top, _ in self.plans]
+        return next((n for n, top in enumerate(tops) if bpp <= top), len(tops) - 1)
+
+    def by_level(self, level: int) -> tuple[Encoder, int]:
+        """A level, of whichever plan suits the rate that it leads to."""
+        return self._settled(lambda _: level)
+
+    def by_step(self, step: float) -> tuple[Encoder, int]:
+        """A nominal step of the last layer, of whichever plan suits the rate it leads to."""
+        return self._settled(lambda plan: plan.level_of_step(step))
+
+    def _settled(self, level_in: Callable[[Plan], int]) -> tuple[Encoder, int]:
+        place = len(self.plans) // 2
+        for _ in self.plans:
+            encoder = self.encoder(self.plans[place][1])
+            level = level_in(encoder.plan)
+            better = self._place(self._bpp(encoder.size(level)))
+            if better == place:
+                break
+            # One step at a time, so that two plans cannot send each other back and forth far.
+            place += 1 if better > place else -1
+        return encoder, level
+
+    def by_size(self, wanted: float) -> tuple[Encoder, int] | None:
+        """The file nearest to a size in bytes, by the plan that suits the rate best.
+
+        Returns
+        -------
+        (Encoder, int) or None
+            None where no plan comes within `TOLERANCE` of the size.
+        """
+        place = self._place(self._bpp(wanted))
+        for number in sorted(range(len(self.plans)), key=lambda n: abs(n - place)):
+            encoder = self.encoder(self.plans[number][1])
+            level = closest_level(encoder.size, wanted)
+            if abs(encoder.size(level) / wanted - 1) <= TOLERANCE:
+                return encoder, level
+        return None
+
+    def reach(self) -> tuple[int, int]:
+        """Smallest and largest file in bytes."""
+        ends = [self.encoder(plan).size(n) for _, plan in self.plans for n in (0, LEVELS - 1)]
+        return min(ends), max(ends)
+
+    def by_psnr(self, wanted: float) -> tuple[Encoder, int]:
+        """The smallest file that reaches a PSNR in dB."""
+        found, best = [], 0.0
+        for number, (_, plan) in enumerate(self.plans):
+            encoder = self.encoder(plan)
+            level = coarsest_level(encoder.psnr, wanted)
+            if level is None:
+                best = max(best, encoder.psnr(0))
+            else:
+                found.append((encoder.size(level), number, level))
+        if not found:
+            raise UsageError(
+                f"a PSNR of {wanted:g} dB is out of reach for this image: the models reach "
+                f"{best:.1f} dB; ask for less"
+            )
+        _, number, level = min(found)
+        return self.encoder(self.plans[number][1]), level
+
+    def usual(self) -> tuple[Encoder, int]:
+        """The ratio that radiological societies accept for the modality, or what is nearest.
+
+        An image so plain that its best file is smaller gets its best file; one so small that
+        headers alone fill the size gets the usual quality.
+        """
+        wanted = self.prepared.image.uncompressed_bytes / USUAL_RATIO_OF[self.modality]
+        found = self.by_size(wanted)
+        if found is not None:
+            return found
+        finest = self.encoder(self.plans[-1][1])
+        if finest.size(0) <= wanted:
+            return finest, 0
+        return self.by_step(self._step(USUAL_QUALITY))
+
+    def _step(self, quality: float) -> float:
+        return step_of_quality(quality, self.rules.quality_of(self.modality))
+
+    def meet(self, target: Target) -> tuple[Encoder, int]:
+        """Plan and level for a target.
+
+        Raises
+        ------
+        UsageError
+            If the target is out of the models' reach; the message names their range.
+        """
+        image = self.prepared.image
+        if target.kind == "usual":
+            return self.usual()
+        if target.kind == "quality":
+            return self.by_step(self._step(target.value))
+        if target.kind == "level":
+            return self.by_level(round(target.value))
+        if target.kind == "psnr":
+            return self.by_psnr(target.value)
+        if target.kind == "ratio":
+            wanted = image.uncompressed_bytes / target.value
+            asked = f"a ratio of {target.value:g}"
+        else:
+            wanted = target.value * image.stored.size / 8
+            asked = f"{target.value:g} bits per pixel"
+        found = self.by_size(wanted)
+        if found is not None:
+            return found
+        low, high = self.reach()
+        whole = image.uncompressed_bytes
+        raise UsageError(
+            f"{asked} is out of reach for this image: the models reach ratios "
+            f"{whole / high:.1f} to {whole / low:.1f} ({self._bpp(low):.3f} to "
+            f"{self._bpp(high):.3f} bits per pixel, of which the data set and other "
+            "fixed parts are in every file); ask for a value in that range"
+        )

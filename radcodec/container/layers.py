@@ -1,0 +1,184 @@
+"""Layers: the tiles of an image's latent, and the refinement of a second network.
+
+docs/format.md, sections "LATN" and "REFN", is the law for the layout.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from radcodec.errors import CorruptError, FormatError, LimitError, UnsupportedVersionError
+
+_U32 = struct.Struct("<I")
+_REFINEMENT = struct.Struct("<2BH32s")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the latent positions and tiles of one layer lie on an image.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Size of the image in pixels.
+    depth : int
+        Digest units of the layer's network.
+    tile_log2 : int
+        Binary logarithm of the tile side in pixels.
+    """
+
+    rows: int
+    columns: int
+    depth: int
+    tile_log2: int
+
+    @property
+    def block(self) -> int:
+        """Pixels along one side of the block that one latent position stands for."""
+        return 1 << (self.depth + 1)
+
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """Rows and columns of the latent."""
+        return -(-self.rows // self.block), -(-self.columns // self.block)
+
+    @property
+    def tile_positions(self) -> int:
+        """Latent positions along one side of a whole tile."""
+        return 1 << (self.tile_log2 - self.depth - 1)
+
+    @property
+    def tile_count(self) -> int:
+        """Number of tiles."""
+        rows, columns = self.latent_shape
+        return -(-rows // self.tile_positions) * -(-columns // self.tile_positions)
+
+    @property
+    def tile_slices(self) -> list[tuple[slice, slice]]:
+        """Rows and columns of the latent that each tile covers, tiles in raster order."""
+        rows, columns = self.latent_shape
+        side = self.tile_positions
+        return [
+            (slice(top, min(top + side, rows)), slice(left, min(left + side, columns)))
+            for top in range(0, rows, side)
+            for left in range(0, columns, side)
+        ]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A second, shallower layer, which codes what the first leaves.
+
+    Attributes
+    ----------
+    depth : int
+        Digest units of its network, fewer than the first layer's.
+    level : int
+        Row of its bundle's gain table, 0 to 255.
+    model_id : bytes
+        SHA-256 of its decompressor bundle's manifest; 32 bytes.
+    tiles : list of bytes
+        Entropy-coded latent tiles in raster order.
+    """
+
+    depth: int
+    level: int
+    model_id: bytes
+    tiles: list[bytes]
+
+    def check(self, base_depth: int) -> None:
+        """Raise `FormatError` where a field does not suit a first layer of `base_depth`."""
+        if not 1 <= self.depth < base_depth:
+            raise FormatError(
+                f"REFN: a refinement of depth {self.depth} does not go with depth {base_depth}; "
+                "the program that wrote the file is at fault, compress the image again"
+            )
+        if not 0 <= self.level <= 255 or len(self.model_id) != 32:
+            raise FormatError("REFN: the level or the model id is out of range")
+
+
+def pack_tiles(tiles: list[bytes], grid: Grid) -> bytes:
+    """Return the index of the tiles and the tiles, as in LATN.
+
+    Raises
+    ------
+    FormatError
+        Another number of tiles than the grid has, or an empty one.
+    LimitError
+        More than a chunk holds.
+    """
+    if len(tiles) != grid.tile_count:
+        raise FormatError(f"the image has {grid.tile_count} tiles, but {len(tiles)} were given")
+    if not all(tiles):
+        raise FormatError("a tile is empty")
+    index = struct.pack(f"<{len(tiles) + 1}I", len(tiles), *map(len, tiles))
+    total = len(index) + sum(map(len, tiles)) + _REFINEMENT.size
+    if total >= 2**32:
+        raise LimitError(f"the tiles take {total} bytes; a chunk holds fewer than 2**32")
+    return index + b"".join(tiles)
+
+
+def unpack_tiles(payload: memoryview, grid: Grid, chunk: str = "LATN") -> list[bytes]:
+    """Read `pack_tiles`'s bytes; `chunk` names the place in errors.
+
+    Raises
+    ------
+    CorruptError
+        The index does not fit the grid or the payload.
+    """
+    # The count follows from the grid, so the index is measured against the chunk before
+    # anything of its claimed size is made.
+    count = grid.tile_count
+    begin = _U32.size * (count + 1)
+    if len(payload) < begin:
+        raise CorruptError(
+            f"{chunk} holds {len(payload)} bytes, too few for the index of {count} tiles"
+        )
+    recorded, *lengths = struct.unpack_from(f"<{count + 1}I", payload)
+    if recorded != count:
+        raise CorruptError(f"{chunk} counts {recorded} tiles; the image has {count}")
+    if not all(lengths):
+        raise CorruptError(f"{chunk}: a tile is empty")
+    if begin + sum(lengths) != len(payload):
+        raise CorruptError(
+            f"{chunk}: the tiles take {sum(lengths)} bytes; the chunk has {len(payload) - begin}"
+        )
+    tiles = []
+    for length in lengths:
+        tiles.append(bytes(payload[begin : begin + length]))
+        begin += length
+    return tiles
+
+
+def pack_refinement(refinement: Refinement, base: Grid) -> bytes:
+    """Return the payload of a REFN chunk; `base` is the first layer's grid."""
+    refinement.check(base.depth)
+    grid = Grid(base.rows, base.columns, refinement.depth, base.tile_log2)
+    head = _REFINEMENT.pack(refinement.depth, refinement.level, 0, refinement.model_id)
+    return head + pack_tiles(refinement.tiles, grid)
+
+
+def unpack_refinement(payload: memoryview, base: Grid) -> Refinement:
+    """Read the payload of a REFN chunk.
+
+    Raises
+    ------
+    CorruptError
+        It is too short, or its tiles do not fit.
+    UnsupportedVersionError
+        A reserved field is in use.
+    FormatError
+        A field is out of range.
+    """
+    if len(payload) < _REFINEMENT.size:
+        raise CorruptError(f"REFN holds {len(payload)} bytes, too few for its fields")
+    depth, level, reserved, model_id = _REFINEMENT.unpack_from(payload)
+    if reserved:
+        raise UnsupportedVersionError(
+            f"REFN: the reserved field is {reserved}; use a newer version of radcodec"
+        )
+    Refinement(depth, level, model_id, []).check(base.depth)
+    grid = Grid(base.rows, base.columns, depth, base.tile_log2)
+    tiles = unpack_tiles(payload[_REFINEMENT.size :], grid, "REFN")
+    return Refinement(depth, level, model_id, tiles)

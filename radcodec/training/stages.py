@@ -1,0 +1,179 @@
+"""The stages of training, each resumable: joint, tune, export."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from radcodec.training.bundles import write_bundles
+from radcodec.training.checkpoints import load_codec, save_small
+from radcodec.training.data import Sample, licences, read_index
+from radcodec.training.loop import Codec, Config, train
+from radcodec.training.plots import plot_log
+
+#: Modalities that get a compressor of their own, and what each is tuned on.
+TUNED: dict[str, dict[str, float]] = {
+    "xr": {"xr": 1.0},
+    # There are few mammograms: chest radiographs keep their compressor from learning them
+    # by heart.
+    "mg": {"mg": 0.6, "xr": 0.4},
+    "ct": {"ct": 1.0},
+    "mr": {"mr": 1.0},
+}
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a stage runs.
+
+    Attributes
+    ----------
+    device : str
+        "cpu" or "cuda".
+    log : callable
+        Takes lines of progress.
+    """
+
+    device: str = "cpu"
+    log: Log = print
+
+
+def read_config(path: Path) -> Config:
+    """Read a training configuration.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return Config(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is no training configuration: {error}") from error
+
+
+def load_bases(paths: Sequence[Path]) -> list[Codec]:
+    """Load the deeper codecs that a refining one learns on."""
+    return [load_codec(path) for path in paths]
+
+
+def joint(
+    config: Config,
+    samples: list[Sample],
+    run: Path,
+    minutes: float,
+    *,
+    start: Path | None = None,
+    bases: Sequence[Path] = (),
+    machine: Machine | None = None,
+) -> None:
+    """Phase 1: compressor and decompressor together; see `loop.train`."""
+    machine = machine or Machine()
+    torch.manual_seed(config.seed)
+    codec = Codec(config.architecture, config.seed) if start is None else load_codec(start)
+    train(
+        codec,
+        config,
+        samples,
+        run,
+        minutes,
+        bases=load_bases(bases),
+        device=machine.device,
+        log=machine.log,
+    )
+    if (run / "log.jsonl").exists():
+        plot_log(run / "log.jsonl", run / "log.svg")
+
+
+def tune(
+    config: Config,
+    samples: list[Sample],
+    run: Path,
+    minutes: float,
+    *,
+    start: Path,
+    bases: Sequence[Path] = (),
+    modalities: Sequence[str] = tuple(TUNED),
+    machine: Machine | None = None,
+) -> None:
+    """Phase 2: one compressor a modality, the decompressor frozen; `minutes` for each."""
+    machine = machine or Machine()
+    for modality in modalities:
+        weights = TUNED[modality]
+        own = [sample for sample in samples if sample.modality in weights]
+        if not own:
+            machine.log(f"no images for {modality}: no compressor tuned")
+            continue
+        train(
+            load_codec(start),
+            replace(config, weights=weights, learning_rate=config.learning_rate / 2),
+            own,
+            run / modality,
+            minutes,
+            freeze_decompressor=True,
+            bases=load_bases(bases),
+            device=machine.device,
+            log=machine.log,
+        )
+
+
+def export(
+    joint_run: Path,
+    tuned_run: Path | None,
+    data: Path,
+    models: Path,
+    *,
+    bases: Sequence[Path] = (),
+    note: str = "",
+    log: Log = print,
+) -> None:
+    """Write the bundles of one depth, and small checkpoints to go on from.
+
+    Parameters
+    ----------
+    joint_run : Path
+        Run folder or small checkpoint of phase 1.
+    tuned_run : Path or None
+        Folder of phase 2, with a run folder or a small checkpoint for each modality; where
+        one is missing, phase 1's compressor serves.
+    data : Path
+        Indexed folder; its training split gives entropy tables and rounding their statistics.
+    models : Path
+        Gets ``d<depth>/`` and ``checkpoints/``.
+    bases : sequence of Path
+        Deeper codecs that this one refines.
+    note : str
+        Minutes and machine, for the manifests.
+    """
+    images = read_index(data, "train")
+    codec = load_codec(joint_run).eval()
+    depth = codec.architecture.depth
+    tuned = {}
+    for modality in TUNED:
+        found = None if tuned_run is None else _tuned(tuned_run, depth, modality)
+        tuned[modality] = codec if found is None else load_codec(found).eval()
+    training = {
+        "note": note,
+        "python": platform.python_version(),
+        "images": len(images),
+        "licences": licences(data, "train"),
+    }
+    for bundle in write_bundles(models, codec, tuned, images, training, load_bases(bases)):
+        log(f"{bundle.path}: {bundle.id}")
+    save_small(codec, models / "checkpoints" / f"d{depth}-joint.safetensors")
+    for modality, each in tuned.items():
+        save_small(each, models / "checkpoints" / f"d{depth}-{modality}.safetensors")
+
+
+def _tuned(folder: Path, depth: int, modality: str) -> Path | None:
+    for path in (folder / modality, folder / f"d{depth}-{modality}.safetensors"):
+        if path.exists():
+            return path
+    return None

@@ -1,0 +1,123 @@
+"""Entropy table sets, trained on the latents of real images."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
+from radcodec.entropy.latents import activities, count_symbols
+from radcodec.entropy.tables import TableSet
+from radcodec.intensity.background import skipped_positions
+from radcodec.quantising.levels import LEVELS
+from radcodec.quantising.quantise import quantise
+from radcodec.training.data import IndexedImage, Sample, prepare
+from radcodec.training.loop import Codec
+from radcodec.training.networks import Compressor
+from radcodec.training.refinement import Bases
+
+#: Levels that table statistics are gathered at, in bands that each get a table set.
+BANDS = ((30, 55, 80), (95, 115, 135), (150, 170, 190), (205, 225, 245))
+#: Side of the largest block of any depth.
+LARGEST_BLOCK = 32
+#: Largest part of one image that statistics are gathered from, pixels along a side.
+STATISTICS_SIDE = 768
+
+
+def steps_table(codec: Codec, *, decode: bool) -> NDArray[np.float64]:
+    """Quantiser steps (levels, latents) of the compressor, or of the decompressor."""
+    gains = codec.decode_gains if decode else codec.encode_gains
+    position = torch.linspace(0, 1, LEVELS)
+    with torch.no_grad():
+        steps: NDArray[np.float64] = gains.log_step(position).exp()[:, :, 0, 0].double().numpy()
+    return steps
+
+
+def unit_of(sample: Sample) -> NDArray[np.float32]:
+    """The image of a sample in [0, 1]."""
+    unit: NDArray[np.float32] = sample.unit.astype(np.float32) / np.float32(65535)
+    return unit
+
+
+def _padded(plane: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    rows, cols = plane.shape
+    return np.pad(plane, ((0, -rows % block), (0, -cols % block)), mode="edge")
+
+
+def _latent(net: Compressor, plane: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    with torch.no_grad():
+        out: NDArray[np.float32] = net(torch.from_numpy(_padded(plane, block))[None, None])[
+            0
+        ].numpy()
+    return out
+
+
+def trimmed(image: IndexedImage) -> Sample:
+    """Middle part of an image, so that the largest do not outweigh all others."""
+    stored = image.stored()
+    top, left = (max((side - STATISTICS_SIDE) // 2, 0) for side in stored.shape)
+    middle = stored[top : top + STATISTICS_SIDE, left : left + STATISTICS_SIDE]
+    return prepare(image.path.name, image.modality, middle)
+
+
+def _counted(tiles: list[tuple[NDArray[np.int32], NDArray[np.bool_]]]) -> TableSet:
+    """Build one table set from quantised latents and their skip maps."""
+    order = choose_order([q for q, _ in tiles])
+    thresholds = choose_thresholds(np.concatenate([activities(q, s) for q, s in tiles]))
+    counts = count_symbols(*tiles[0], order, thresholds)
+    for quantised, skip in tiles[1:]:
+        counts += count_symbols(quantised, skip, order, thresholds)
+    return build_table_set(counts, order, thresholds)
+
+
+def _skip(sample: Sample, shape: tuple[int, ...], block: int) -> NDArray[np.bool_]:
+    if sample.mask is None:
+        return np.zeros(shape, dtype=bool)
+    return skipped_positions(sample.mask, block)
+
+
+def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
+    """Build one table set a band of levels from the latents of images."""
+    block = codec.architecture.block
+    steps = steps_table(codec, decode=False).astype(np.float32)
+    latents = [_latent(codec.compressor, unit_of(sample), block) for sample in samples]
+    skips = [_skip(s, q.shape[1:], block) for s, q in zip(samples, latents, strict=True)]
+    return [
+        _counted(
+            [
+                (quantise(latent, steps[level], refining=False), skip)
+                for level in band
+                for latent, skip in zip(latents, skips, strict=True)
+            ]
+        )
+        for band in BANDS
+    ]
+
+
+def refining_table_sets_of(
+    codec: Codec, samples: list[Sample], bases: list[Codec], seed: int = 0
+) -> list[TableSet]:
+    """Build one table set a band of levels from what bases leave of images."""
+    depth, block = codec.architecture.depth, codec.architecture.block
+    steps = steps_table(codec, decode=False).astype(np.float32)
+    drawn = Bases(bases, depth, seed, "cpu")
+    sets = []
+    for band in BANDS:
+        tiles = []
+        for number, sample in enumerate(samples):
+            # Two images in three sit out a band, a different third each time.
+            for level in band[number % len(band) : number % len(band) + 1]:
+                unit = torch.from_numpy(_padded(unit_of(sample), LARGEST_BLOCK))[None, None]
+                weight = torch.ones_like(unit)
+                if sample.mask is not None:
+                    rows, cols = sample.mask.shape
+                    weight[0, 0, :rows, :cols] = torch.from_numpy(~sample.mask).float()
+                position = torch.tensor([level / (LEVELS - 1)])
+                left = drawn.remainder(unit, weight, position)[0, 0].numpy()
+                rows, cols = sample.unit.shape
+                latent = _latent(codec.compressor, left[:rows, :cols], block)
+                skip = _skip(sample, latent.shape[1:], block)
+                tiles.append((quantise(latent, steps[level], refining=True), skip))
+        sets.append(_counted(tiles))
+    return sets
