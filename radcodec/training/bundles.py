@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
-from radcodec.entropy.latents import activities, count_symbols
+from radcodec.entropy.counting import Counts, activities, count_symbols
 from radcodec.entropy.tables import TableSet, save_table_sets
 from radcodec.intensity.background import skipped_positions
 from radcodec.network.bundle import Bundle, write_manifest
@@ -92,9 +92,9 @@ def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
         ]
         order = choose_order([q for q, _ in tiles])
         thresholds = choose_thresholds(np.concatenate([activities(q, s) for q, s in tiles]))
-        counts = count_symbols(*tiles[0], order, thresholds)
-        for quantised, skip in tiles[1:]:
-            counts += count_symbols(quantised, skip, order, thresholds)
+        counts = Counts.none(len(order))
+        for quantised, skip in tiles:
+            count_symbols(quantised, skip, order, thresholds, counts)
         sets.append(build_table_set(counts, order, thresholds))
     return sets
 
