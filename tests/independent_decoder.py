@@ -70,40 +70,30 @@ def head_of(payload: bytes) -> dict[str, Any]:
 
 
 class RangeDecoder:
-    """Adaptive binary decisions, as in LZMA but with an adaptation of 1/16."""
+    """Adaptive binary decisions, as in LZMA but with an adaptation of 1/16 or 1/32."""
 
-    def __init__(self, data: bytes) -> None:
-        need(not data.endswith(b"\0"), "the mask ends in zero")
-        self.data, self.at, self.code, self.range = data, 0, 0, 2**32 - 1
-        for _ in range(4):
-            self.take()
-
-    def take(self) -> None:
-        """Append the next byte; zeros follow the last."""
-        self.code = self.code << 8 | (self.data[self.at] if self.at < len(self.data) else 0)
-        self.at += 1
+    def __init__(self, data: bytes, adaptation: int) -> None:
+        need(not data.endswith(b"\0"), "decisions end in zero")
+        self.data, self.adaptation, self.at, self.range = data, adaptation, 4, 2**32 - 1
+        self.code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
 
     def bit(self, probabilities: list[int], context: int) -> int:
         """Decode one decision; probabilities are of 0, in 1/2048."""
         p = probabilities[context]
         bound = (self.range >> 11) * p
-        one = int(self.code >= bound)
-        if one:
-            self.code -= bound
-            self.range -= bound
-            probabilities[context] -= p >> 4
-        else:
-            self.range = bound
-            probabilities[context] += (2048 - p) >> 4
+        one = self.code >= bound
+        self.code -= bound if one else 0
+        self.range = self.range - bound if one else bound
+        probabilities[context] += -(p >> self.adaptation) if one else (2048 - p) >> self.adaptation
         while self.range < 2**24:
-            self.range <<= 8
-            self.take()
-        return one
+            self.code = self.code << 8 | int.from_bytes(self.data[self.at : self.at + 1], "big")
+            self.range, self.at = self.range << 8, self.at + 1
+        return int(one)
 
 
 def decode_mask(data: bytes, rows: int, columns: int) -> Array:
     """Return the background: block states first, then the pixels of mixed blocks."""
-    coder = RangeDecoder(data)
+    coder = RangeDecoder(data, 4)
     mixed_p, set_p, pixel_p = [1024] * 27, [1024] * 27, [1024] * 1024
     down, across = -(-rows // 16), -(-columns // 16)
     # Borders of zeros above and at the sides stand for what is missing.
@@ -187,10 +177,16 @@ def decode_tile(data: bytes, skip: Array, tables: dict[str, Any]) -> Array:
     order = tables["order"][data[0]].tolist()
     thresholds, lengths = tables["thresholds"][data[0]], tables["lengths"][data[0]]
     channels = len(order)
-    sizes = [40] + [(channels - k) * 19 + 1 for k in range(1, channels)]
-    cuts = np.cumsum(sizes)[:-1]
+    cuts = np.cumsum([40] + [(channels - k) * 19 + 1 for k in range(1, channels)])[:-1]
     codes = [[canonical(part.tolist()) for part in np.split(row, cuts)] for row in lengths]
-    bits = Bits(data[1:])
+    size = end = 1
+    if not skip.all():
+        size += next((i for i, byte in enumerate(data[1:5], 1) if byte < 128), 0)
+        need(size == 2 or (size > 2 and data[size - 1] > 0), "length of the decisions")
+        end = size + sum((byte & 127) << 7 * i for i, byte in enumerate(data[1:size]))
+        need(end <= len(data), "the tile ends early")
+    coder, bits = RangeDecoder(data[size:end], 5), Bits(data[end:])
+    empty_p, single_p = tables["decisions"][data[0]].tolist()
     q = np.zeros((channels, *skip.shape), dtype=np.int64)
     sums = np.zeros((skip.shape[0] + 1, skip.shape[1] + 2), dtype=np.int64)
     for y, x in np.ndindex(skip.shape):
@@ -198,24 +194,28 @@ def decode_tile(data: bytes, skip: Array, tables: dict[str, Any]) -> Array:
         if skip[y, x]:
             continue
         activity = 2 * sums[y + 1, x] + 2 * sums[y, x + 1] + sums[y, x] + sums[y, x + 2]
-        table = codes[int((thresholds <= activity).sum())]
-        token = bits.symbol(table[0])
+        group = int((thresholds <= activity).sum())
+        around = q[0, y - 1 : y + 1, x - 1 : x + 1].ravel()[:3] if y and x else [0]
+        context = 2 * group + int(len({*map(int, around)}) > 1)
+        if not coder.bit(empty_p, context):
+            continue
+        token, table = 3, codes[group]
+        if coder.bit(single_p, context):
+            token = bits.symbol(table[0])
+            need(token not in (1, 3), "a symbol that decisions rule out")
         values = [bits.number(token // 2)]
         q[0, y, x] += values[0]
         k = 1 if token % 2 == 0 else channels
-        while k < channels:
-            token = bits.symbol(table[k])
-            if token == (channels - k) * 19:
-                need(k > 1, "end of block at once")
-                break
+        while k < channels and (token := bits.symbol(table[k])) < (channels - k) * 19:
             k += token // 19
             values.append(bits.number(token % 19 + 1))
             q[order[k], y, x] = values[-1]
             k += 1
+        need(k > 1 or channels == 1, "end of block at once")
         sums[y + 1, x + 1] = sum(min(abs(v), 15) for v in values)
         need(int(np.abs(q[:, y, x]).max()) <= 2**23, "size of a latent")
     rest = bits.text[bits.at :]
-    need(len(rest) < 8 and "1" not in rest, "bits behind the tile")
+    need(len(rest) < 8 and "1" not in rest and end - size <= coder.at, "bytes behind the tile")
     return q
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from dahuffman import HuffmanCodec
 from numpy.typing import NDArray
 
-from radcodec.entropy.symbols import CLASSES, table_offsets
+from radcodec.entropy.counting import Counts
+from radcodec.entropy.rangecoder import WHOLE
+from radcodec.entropy.symbols import CLASSES, EMPTY_SYMBOL, SINGLE_SYMBOL, table_offsets
 from radcodec.entropy.tables import INFORMATION_UNITS, MAX_LENGTH, TableSet
 
 #: Counts that the classes around lend to a class in all.
@@ -18,6 +20,10 @@ BORROWED = 24.0
 DISTANCE_FACTOR = 0.25
 #: Counts that every symbol starts with, so that it has a code.
 LEAST = 1 / 64
+#: Share of a symbol that is never written, so that its code is one of the longest.
+NEVER = 2.0**-20
+#: Counts that both outcomes of a decision start with.
+LEAST_OUTCOMES = 0.4
 #: Frequencies are handed to dahuffman as whole numbers with this sum or so.
 SCALE = 1 << 30
 
@@ -69,15 +75,34 @@ def smoothed(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return result
 
 
+def starting_probabilities(counts: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """Return the probabilities of a 0 that decisions start with, in 1/2048.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (2, 16, 2)
+        As in `Counts.decisions`.
+
+    Returns
+    -------
+    ndarray of uint16, shape (2, 16)
+        1 to 2047.
+    """
+    likely = counts + LEAST_OUTCOMES
+    zero = np.rint(WHOLE * likely[..., 0] / likely.sum(axis=-1))
+    result: NDArray[np.uint16] = np.clip(zero, 1, WHOLE - 1).astype(np.uint16)
+    return result
+
+
 def build_table_set(
-    counts: NDArray[np.int64], order: NDArray[np.uint8], thresholds: NDArray[np.int32]
+    counts: Counts, order: NDArray[np.uint8], thresholds: NDArray[np.int32]
 ) -> TableSet:
     """Build the codes of all contexts.
 
     Parameters
     ----------
-    counts : ndarray of int64, shape (8, symbols)
-        Sum of what `latents.count_symbols` returned for `order` and `thresholds`.
+    counts : Counts
+        What `count_symbols` returned for `order` and `thresholds`.
     order, thresholds : ndarray
         As in `TableSet`.
 
@@ -87,18 +112,23 @@ def build_table_set(
         With `information`.
     """
     offsets = table_offsets(len(order))
-    lengths = np.empty(counts.shape, dtype=np.uint8)
-    information = np.empty(counts.shape, dtype=np.uint16)
+    never = [EMPTY_SYMBOL, SINGLE_SYMBOL]
+    lengths = np.empty(counts.symbols.shape, dtype=np.uint8)
+    information = np.empty(counts.symbols.shape, dtype=np.uint16)
     for start, end in pairwise(offsets):
-        frequencies = smoothed(counts[:, start:end])
+        frequencies = smoothed(counts.symbols[:, start:end])
+        if start == 0:
+            frequencies[:, never] = NEVER * frequencies.sum(axis=1, keepdims=True)
         for row in range(CLASSES):
             lengths[row, start:end] = huffman_lengths(frequencies[row])
         bits = -np.log2(frequencies / frequencies.sum(axis=1, keepdims=True))
         information[:, start:end] = np.minimum(np.rint(bits * INFORMATION_UNITS), 65535)
+    information[:, never] = 0
     return TableSet(
         np.asarray(order, dtype=np.uint8),
         np.asarray(thresholds, dtype=np.int32),
         lengths,
+        starting_probabilities(counts.decisions),
         information,
     )
 
@@ -126,7 +156,7 @@ def choose_thresholds(activities: NDArray[np.int32]) -> NDArray[np.int32]:
     Parameters
     ----------
     activities : ndarray of int32, shape (positions,)
-        What `latents.activities` returned.
+        What `counting.activities` returned.
 
     Returns
     -------

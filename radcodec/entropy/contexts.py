@@ -1,4 +1,4 @@
-"""What both sides know of a position before it is coded: prediction and activity.
+"""What both sides know of a position before it is coded: prediction, activity, agreement.
 
 numba compiles these loops into those that call them, and its cache looks only at the
 caller's file: after a change here, or to a constant that a loop uses, remove the
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.entropy.compiled import compiled
-from radcodec.entropy.symbols import ACTIVITY_CLIP, CATEGORY_OF, ESCAPE_BASE
+from radcodec.entropy.symbols import ACTIVITY_CLIP, CATEGORY_OF, EMPTY, ESCAPE_BASE, FULL, SINGLE
 
 
 @compiled
@@ -32,6 +32,15 @@ def predict(plane: NDArray[np.int32], row: int, col: int) -> int:
 
 
 @compiled
+def neighbours_differ(plane: NDArray[np.int32], row: int, col: int) -> int:
+    """Return 1 where left, up and corner exist and are not all equal, else 0."""
+    if row == 0 or col == 0:
+        return 0
+    up = plane[row - 1, col]
+    return 0 if up == plane[row, col - 1] and up == plane[row - 1, col - 1] else 1
+
+
+@compiled
 def activity_at(clipped: NDArray[np.int32], row: int, col: int) -> int:
     """Weighted sum over the neighbours; `clipped` has a border above, left and right."""
     return int(
@@ -44,9 +53,16 @@ def activity_at(clipped: NDArray[np.int32], row: int, col: int) -> int:
 
 @compiled
 def predict_tile(
-    values: NDArray[np.int32], skip: NDArray[np.bool_], activity: NDArray[np.int32]
+    values: NDArray[np.int32],
+    skip: NDArray[np.bool_],
+    activity: NDArray[np.int32],
+    differ: NDArray[np.uint8],
+    kinds: NDArray[np.uint8],
 ) -> None:
-    """Replace channel 0 by its error and fill in the activities; `values` is (h, w, channels)."""
+    """Replace channel 0 by its error, and fill in what is known of the coded positions.
+
+    `values` is (h, w, channels), all others are (h, w).
+    """
     rows, cols, channels = values.shape
     plane = np.zeros((rows, cols), dtype=np.int32)
     clipped = np.zeros((rows + 1, cols + 2), dtype=np.int32)
@@ -59,10 +75,17 @@ def predict_tile(
             plane[row, col] = values[row, col, 0]
             values[row, col, 0] -= prediction
             activity[row, col] = activity_at(clipped, row, col)
+            differ[row, col] = neighbours_differ(plane, row, col)
             total = 0
             for channel in range(channels):
                 total += min(abs(values[row, col, channel]), ACTIVITY_CLIP)
             clipped[row + 1, col + 1] = total
+            if total == 0:
+                kinds[row, col] = EMPTY
+            elif total == 1 and values[row, col, 0] != 0:
+                kinds[row, col] = SINGLE
+            else:
+                kinds[row, col] = FULL
 
 
 @compiled

@@ -11,19 +11,55 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.entropy.decisions import decision_units, encode_decisions
 from radcodec.entropy.decoding import LOOK_AHEAD, PROBLEMS, read_tile
-from radcodec.entropy.symbols import CLASSES, max_activity, table_offsets
 from radcodec.entropy.tables import INFORMATION_UNITS, TableSet
-from radcodec.entropy.tokens import (
-    Tokens,
-    analyse,
-    count_into,
-    raw_bits,
-    sum_over,
-    tokens_of,
-    write,
-)
+from radcodec.entropy.tokens import Analysis, Tokens, analyse, raw_bits, sum_over, tokens_of, write
 from radcodec.errors import CorruptError
+
+#: Bytes that the length of a decision stream takes at most, seven bits in each.
+LENGTH_BYTES = 4
+
+
+def _length_bytes(length: int) -> bytes:
+    """Return a length as LEB128: seven bits a byte, lowest first, the top bit but in the last."""
+    out = bytearray()
+    while length > 127:
+        out.append(length & 127 | 128)
+        length >>= 7
+    return bytes([*out, length])
+
+
+def _decision_part(data: bytes) -> tuple[int, int]:
+    """Return where the decision stream of a tile starts and ends.
+
+    Raises
+    ------
+    CorruptError
+        The length is not written as it must be, or the stream not to be had.
+    """
+    length, start = 0, 1
+    more = True
+    while more and start < min(len(data), 1 + LENGTH_BYTES):
+        length |= (data[start] & 127) << 7 * (start - 1)
+        more = data[start] >= 128
+        start += 1
+    problem = None
+    if more or (data[start - 1] == 0 and start > 2):
+        problem = "the length of its decisions is not valid"
+    elif length > len(data) - start:
+        problem = "the stream ends within its decisions"
+    elif length > 0 and data[start + length - 1] == 0:
+        problem = "its decisions end in zero"
+    if problem is not None:
+        raise CorruptError(f"latent tile: {problem}; the file is damaged, get a new copy")
+    return start, start + length
+
+
+def _code_bits(tile: Analysis, tokens: Tokens, tables: TableSet) -> int:
+    """Return the bits of the Huffman codes alone."""
+    symbols, positions, _ = tokens
+    return sum_over(tables.written_lengths, symbols, positions, tile.activity, tables.class_of)
 
 
 def encode_tile(
@@ -48,7 +84,8 @@ def encode_tile(
     Returns
     -------
     bytes
-        The index of the set, then the bits.
+        The index of the set; where a position is coded, then the decisions with their
+        length, then the bits.
 
     Raises
     ------
@@ -59,31 +96,29 @@ def encode_tile(
     tries = range(len(sets)) if candidates is None else candidates
     # Table sets built together often share a scan order; the tokens depend on it alone.
     tokens: dict[bytes, Tokens] = {}
-    best, best_bits = -1, 0
+    # What decisions would cost with probabilities that stay is near enough to choose by, so
+    # that they are coded only once.
+    best, best_units = -1, 0
     for index in tries:
         one = sets[index]
         key = one.order.tobytes()
         if key not in tokens:
             tokens[key] = tokens_of(tile, one.order)
-        symbols, positions, _ = tokens[key]
-        bits = sum_over(one.lengths, symbols, positions, tile.activity, one.class_of)
-        if best < 0 or bits < best_bits:
-            best, best_bits = index, bits
+        units = INFORMATION_UNITS * _code_bits(tile, tokens[key], one)
+        units += decision_units(tile, one)
+        if best < 0 or units < best_units:
+            best, best_units = index, units
     if not 0 <= best < 256:
         raise ValueError("there must be 1 to 256 table sets")
+    if not len(tile.coded):
+        return bytes([best])
     chosen = sets[best]
-    bits = best_bits + raw_bits(tile.values, tile.coded)
-    out = np.zeros(1 + (bits + 7) // 8, dtype=np.uint8)
-    out[0] = best
-    write(
-        out[1:],
-        *tokens[chosen.order.tobytes()],
-        tile.activity,
-        chosen.class_of,
-        chosen.codes,
-        chosen.lengths,
-    )
-    return out.tobytes()
+    found = tokens[chosen.order.tobytes()]
+    bits = _code_bits(tile, found, chosen) + raw_bits(found[2])
+    out = np.zeros((bits + 7) // 8, dtype=np.uint8)
+    write(out, *found, tile.activity, chosen.class_of, chosen.codes, chosen.written_lengths)
+    decisions = encode_decisions(tile, chosen)
+    return bytes([best]) + _length_bytes(len(decisions)) + decisions + out.tobytes()
 
 
 def decode_tile(
@@ -126,12 +161,16 @@ def decode_tile(
     tables = sets[data[0]]
     if tables.channels != shape[0]:
         raise ValueError(f"{shape[0]} channels, tables for {tables.channels}")
-    stream = np.frombuffer(data + bytes(LOOK_AHEAD), dtype=np.uint8)
-    values = np.zeros((shape[1], shape[2], shape[0]), dtype=np.int32)
+    start, end = (1, 1) if skip.all() else _decision_part(data)
+    # A copy, as the bits may start on any byte and zeros must follow them.
+    bits = np.frombuffer(data[end:] + bytes(LOOK_AHEAD), dtype=np.uint8)
+    values = np.zeros(shape, dtype=np.int32)
     look = tables.decode
-    end = read_tile(
-        stream,
-        8 * len(data),
+    read, taken = read_tile(
+        bits,
+        8 * (len(data) - end),
+        np.frombuffer(data[start:end], dtype=np.uint8),
+        tables.decisions.astype(np.int64).reshape(-1),
         values,
         np.ascontiguousarray(skip, dtype=np.bool_),
         tables.order,
@@ -142,32 +181,37 @@ def decode_tile(
         look.delta,
         look.symbols,
     )
-    problem = PROBLEMS.get(end)
-    if problem is None and (end + 7) // 8 != len(data):
+    problem = PROBLEMS.get(read)
+    if problem is None and ((read + 7) // 8 != len(data) - end or end - start > taken):
         problem = "there are bytes behind its last position"
-    if problem is None and end % 8 and data[-1] & (0xFF >> end % 8):
+    if problem is None and read % 8 and data[-1] & (0xFF >> read % 8):
         problem = "the last byte is not filled up with zeros"
     if problem is not None:
         raise CorruptError(f"latent tile: {problem}; the file is damaged, get a new copy")
-    return np.ascontiguousarray(values.transpose(2, 0, 1))
+    return values
 
 
 def cost_bits(q: NDArray[np.int32], skip: NDArray[np.bool_], tables: TableSet) -> int:
     """Return the bits that a tile takes with a table set, without the set's index.
 
-    ``len(encode_tile(q, skip, [tables]))`` is one more than these bits in whole bytes.
+    ``len(encode_tile(q, skip, [tables]))`` is one more than these bits in whole bytes.  The
+    decisions, which are coded for this, and their length are in whole bytes.
     """
     tile = analyse(q, skip)
-    symbols, positions, _ = tokens_of(tile, tables.order)
-    bits = sum_over(tables.lengths, symbols, positions, tile.activity, tables.class_of)
-    return int(bits + raw_bits(tile.values, tile.coded))
+    if not len(tile.coded):
+        return 0
+    tokens = tokens_of(tile, tables.order)
+    bits = _code_bits(tile, tokens, tables) + raw_bits(tokens[2])
+    decisions = encode_decisions(tile, tables)
+    return int(bits) + 8 * (len(_length_bytes(len(decisions))) + len(decisions))
 
 
 def model_bits(q: NDArray[np.int32], skip: NDArray[np.bool_], tables: TableSet) -> float:
     """Return the bits that a tile would take with an ideal coder of the trained model.
 
-    That is ``-log2`` of the trained probability of every token in its context, and the raw
-    bits; what `cost_bits` is above it is the price of whole bits a symbol.
+    That is ``-log2`` of the trained probability of every decision and every symbol in its
+    context, and the raw bits.  What `cost_bits` is above it is the price of whole bits a
+    symbol and of padding; it may be below, as the range coder adapts to the tile.
 
     Raises
     ------
@@ -177,45 +221,7 @@ def model_bits(q: NDArray[np.int32], skip: NDArray[np.bool_], tables: TableSet) 
     if tables.information is None:
         raise ValueError("the table set holds no probabilities")
     tile = analyse(q, skip)
-    symbols, positions, _ = tokens_of(tile, tables.order)
+    symbols, positions, numbers = tokens_of(tile, tables.order)
     units = sum_over(tables.information, symbols, positions, tile.activity, tables.class_of)
-    return float(units / INFORMATION_UNITS + raw_bits(tile.values, tile.coded))
-
-
-def activities(q: NDArray[np.int32], skip: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return the activity of every coded position in raster order, shape (coded positions,)."""
-    tile = analyse(q, skip)
-    return tile.activity[tile.coded]
-
-
-def count_symbols(
-    q: NDArray[np.int32],
-    skip: NDArray[np.bool_],
-    order: NDArray[np.uint8],
-    thresholds: NDArray[np.int32],
-    into: NDArray[np.int64] | None = None,
-) -> NDArray[np.int64]:
-    """Count how often every symbol occurs in every context of a tile.
-
-    Parameters
-    ----------
-    q, skip : ndarray
-        As for `encode_tile`.
-    order, thresholds : ndarray
-        As in `TableSet`.
-    into : ndarray of int64, shape (8, symbols), optional
-        Counts to add to, in place.
-
-    Returns
-    -------
-    ndarray of int64, shape (8, symbols)
-        `into`, or new counts.
-    """
-    tile = analyse(q, skip)
-    symbols, positions, _ = tokens_of(tile, np.asarray(order, dtype=np.uint8))
-    limits = np.arange(max_activity(q.shape[0]) + 1)
-    class_of = np.searchsorted(thresholds, limits, side="right").astype(np.uint8)
-    if into is None:
-        into = np.zeros((CLASSES, int(table_offsets(q.shape[0])[-1])), dtype=np.int64)
-    count_into(into, symbols, positions, tile.activity, class_of)
-    return into
+    units += decision_units(tile, tables)
+    return float(units / INFORMATION_UNITS + raw_bits(numbers))

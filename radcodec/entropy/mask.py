@@ -3,7 +3,7 @@
 docs/format.md is the law for what happens here.  The mask is cut into blocks of 16 x 16
 pixels.  First the state of every block is coded (clear, set or mixed), then the pixels
 of the mixed blocks, each in the context of ten pixels that are already known, as in JBIG2.
-The bits go through the adaptive binary range coder of LZMA, with an adaptation of 1/16.
+The bits go through the range coder, with an adaptation of 1/16.
 """
 
 from __future__ import annotations
@@ -12,6 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.entropy.compiled import compiled
+from radcodec.entropy.rangecoder import (
+    SPARE_BYTES,
+    WHOLE,
+    decode_bit,
+    encode_bit,
+    finish,
+    new_decoder,
+    new_encoder,
+    taken,
+)
 from radcodec.errors import CorruptError
 
 #: Pixels along the side of a block.
@@ -22,85 +32,12 @@ CLEAR, SET, MIXED = 0, 1, 2
 STATE_CONTEXTS = 27
 #: Contexts of a pixel.
 PIXEL_CONTEXTS = 1024
-#: Bits of a probability.
-PROBABILITY_BITS = 11
 #: A probability moves by 1/16 of the way.
 ADAPTATION = 4
 #: Probabilities start in the middle.
-START = 1 << (PROBABILITY_BITS - 1)
-#: Below this the coder takes the next byte.
-SMALLEST_RANGE = 1 << 24
-FULL_RANGE = (1 << 32) - 1
+START = WHOLE // 2
 #: Rows and columns of zeros around the mask, so that contexts need no special cases.
 BORDER = 2
-# Places in the coder's state: encoder (low, range, byte held back, bytes of 0xFF behind it
-# and itself, end of output) and decoder (code, range, next byte).
-_LOW, _RANGE, _CACHE, _PENDING, _END = 0, 1, 2, 3, 4
-_CODE, _NEXT = 0, 2
-
-
-@compiled
-def _shift_low(coder: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
-    """Move the top byte of `low` out, once no carry can change it."""
-    if coder[_LOW] < 0xFF000000 or coder[_LOW] > FULL_RANGE:
-        carry = coder[_LOW] >> 32
-        byte = coder[_CACHE]
-        for _ in range(coder[_PENDING]):
-            out[coder[_END]] = (byte + carry) & 255
-            coder[_END] += 1
-            byte = 255
-        coder[_PENDING] = 0
-        coder[_CACHE] = (coder[_LOW] >> 24) & 255
-    coder[_PENDING] += 1
-    coder[_LOW] = (coder[_LOW] & 0x00FFFFFF) << 8
-
-
-@compiled
-def _encode_bit(
-    coder: NDArray[np.int64],
-    out: NDArray[np.uint8],
-    probabilities: NDArray[np.int64],
-    context: int,
-    bit: int,
-) -> None:
-    zero = probabilities[context]
-    bound = (coder[_RANGE] >> PROBABILITY_BITS) * zero
-    if bit == 0:
-        coder[_RANGE] = bound
-        probabilities[context] = zero + (((1 << PROBABILITY_BITS) - zero) >> ADAPTATION)
-    else:
-        coder[_LOW] += bound
-        coder[_RANGE] -= bound
-        probabilities[context] = zero - (zero >> ADAPTATION)
-    while coder[_RANGE] < SMALLEST_RANGE:
-        coder[_RANGE] <<= 8
-        _shift_low(coder, out)
-
-
-@compiled
-def _decode_bit(
-    coder: NDArray[np.int64],
-    data: NDArray[np.uint8],
-    probabilities: NDArray[np.int64],
-    context: int,
-) -> int:
-    zero = probabilities[context]
-    bound = (coder[_RANGE] >> PROBABILITY_BITS) * zero
-    if coder[_CODE] < bound:
-        coder[_RANGE] = bound
-        probabilities[context] = zero + (((1 << PROBABILITY_BITS) - zero) >> ADAPTATION)
-        bit = 0
-    else:
-        coder[_CODE] -= bound
-        coder[_RANGE] -= bound
-        probabilities[context] = zero - (zero >> ADAPTATION)
-        bit = 1
-    while coder[_RANGE] < SMALLEST_RANGE:
-        coder[_RANGE] <<= 8
-        following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0
-        coder[_CODE] = (coder[_CODE] << 8) | following
-        coder[_NEXT] += 1
-    return bit
 
 
 @compiled
@@ -129,14 +66,16 @@ def _encode(padded: NDArray[np.uint8], states: NDArray[np.uint8], out: NDArray[n
     """Fill `out`; the number of bytes."""
     rows, cols = padded.shape[0] - BORDER, padded.shape[1] - 2 * BORDER
     probabilities = np.full(2 * STATE_CONTEXTS + PIXEL_CONTEXTS, START, dtype=np.int64)
-    coder = np.array([0, FULL_RANGE, 0, 1, 0], dtype=np.int64)
+    coder = new_encoder()
     for row in range(states.shape[0]):
         for col in range(states.shape[1]):
             context = _state_context(states, row, col)
             state = states[row, col]
-            _encode_bit(coder, out, probabilities, context, 1 if state == MIXED else 0)
+            mixed = 1 if state == MIXED else 0
+            encode_bit(coder, out, probabilities, context, mixed, ADAPTATION)
             if state != MIXED:
-                _encode_bit(coder, out, probabilities, STATE_CONTEXTS + context, int(state))
+                place = STATE_CONTEXTS + context
+                encode_bit(coder, out, probabilities, place, int(state), ADAPTATION)
     for row in range(rows):
         for block in range(states.shape[1]):
             if states[row // BLOCK, block] != MIXED:
@@ -144,16 +83,8 @@ def _encode(padded: NDArray[np.uint8], states: NDArray[np.uint8], out: NDArray[n
             for col in range(block * BLOCK, min((block + 1) * BLOCK, cols)):
                 context = 2 * STATE_CONTEXTS + _pixel_context(padded, row, col)
                 bit = int(padded[row + BORDER, col + BORDER])
-                _encode_bit(coder, out, probabilities, context, bit)
-    # Of all numbers that decode alike, the one that ends in most zeros.
-    for zeros in range(32, -1, -1):
-        value = ((coder[_LOW] + coder[_RANGE] - 1) >> zeros) << zeros
-        if value >= coder[_LOW]:
-            coder[_LOW] = value
-            break
-    for _ in range(5):
-        _shift_low(coder, out)
-    return int(coder[_END])
+                encode_bit(coder, out, probabilities, context, bit, ADAPTATION)
+    return finish(coder, out)
 
 
 @compiled
@@ -161,15 +92,15 @@ def _decode(data: NDArray[np.uint8], padded: NDArray[np.uint8], states: NDArray[
     """Fill `padded` and `states`; the number of bytes that were taken, those missing counted."""
     rows, cols = padded.shape[0] - BORDER, padded.shape[1] - 2 * BORDER
     probabilities = np.full(2 * STATE_CONTEXTS + PIXEL_CONTEXTS, START, dtype=np.int64)
-    coder = np.array([0, FULL_RANGE, 4], dtype=np.int64)
-    for place in range(4):
-        coder[_CODE] = (coder[_CODE] << 8) | (data[place] if place < len(data) else 0)
+    coder = new_decoder(data)
     for row in range(states.shape[0]):
         for col in range(states.shape[1]):
             context = _state_context(states, row, col)
-            if _decode_bit(coder, data, probabilities, context) != 0:
+            if decode_bit(coder, data, probabilities, context, ADAPTATION) != 0:
                 states[row, col] = MIXED
-            elif _decode_bit(coder, data, probabilities, STATE_CONTEXTS + context) != 0:
+                continue
+            place = STATE_CONTEXTS + context
+            if decode_bit(coder, data, probabilities, place, ADAPTATION) != 0:
                 states[row, col] = SET
                 bottom = min((row + 1) * BLOCK, rows)
                 right = min((col + 1) * BLOCK, cols)
@@ -182,9 +113,9 @@ def _decode(data: NDArray[np.uint8], padded: NDArray[np.uint8], states: NDArray[
                 continue
             for col in range(block * BLOCK, min((block + 1) * BLOCK, cols)):
                 context = 2 * STATE_CONTEXTS + _pixel_context(padded, row, col)
-                bit = _decode_bit(coder, data, probabilities, context)
+                bit = decode_bit(coder, data, probabilities, context, ADAPTATION)
                 padded[row + BORDER, col + BORDER] = bit
-    return int(coder[_NEXT])
+    return taken(coder)
 
 
 def _block_states(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -218,9 +149,8 @@ def encode_mask(mask: NDArray[np.bool_]) -> bytes:
     padded = np.pad(mask.astype(np.uint8), ((BORDER, 0), (BORDER, BORDER)))
     # A binary decision costs at most 11 - log2(15) bits and a rounding: under a byte.
     pixels = int(np.count_nonzero(states == MIXED)) * BLOCK * BLOCK
-    out = np.empty(2 * states.size + pixels + 16, dtype=np.uint8)
+    out = np.empty(2 * states.size + pixels + SPARE_BYTES, dtype=np.uint8)
     size = _encode(padded, states, out)
-    # The first byte is zero always: the carry cannot get that far.
     return out[1:size].tobytes().rstrip(b"\0")
 
 
@@ -249,8 +179,7 @@ def decode_mask(data: bytes, rows: int, cols: int) -> NDArray[np.bool_]:
         raise CorruptError("background mask: ends in zero; the file is damaged, get a new copy")
     padded = np.zeros((rows + BORDER, cols + 2 * BORDER), dtype=np.uint8)
     states = np.zeros((-(-rows // BLOCK), -(-cols // BLOCK)), dtype=np.uint8)
-    taken = _decode(np.frombuffer(data, dtype=np.uint8), padded, states)
-    if len(data) > taken:
+    if len(data) > _decode(np.frombuffer(data, dtype=np.uint8), padded, states):
         raise CorruptError(
             "background mask: bytes behind its end; the file is damaged, get a new copy"
         )

@@ -16,7 +16,8 @@ category     magnitudes       extra bits
 ===========  ===============  ==========
 
 The symbols of a position's channels are read from one table for every place in the scan:
-table 0 for channel 0, table k for what comes at scan place k (1 <= k < channels).
+table 0 for channel 0, table k for what comes at scan place k (1 <= k < channels).  The two
+commonest kinds of positions have no symbols: decisions of the range coder tell them.
 """
 
 from __future__ import annotations
@@ -39,6 +40,15 @@ NONZERO = CATEGORIES - 1
 LARGEST = 1 << 23
 #: Number of activity classes.
 CLASSES = 8
+#: Kinds of positions: channel 0 as predicted and all others zero; off by one and all others
+#: zero; any other.
+EMPTY, SINGLE, FULL = 0, 1, 2
+#: Groups of decisions: is a position not empty; if so, is it not single.
+DECISION_GROUPS = 2
+#: Contexts of a group: the classes, and for each whether channel 0's neighbours differ.
+DECISION_CONTEXTS = 2 * CLASSES
+#: Symbols of table 0 that would stand for an empty and for a single position: never written.
+EMPTY_SYMBOL, SINGLE_SYMBOL = 1, 3
 #: Largest magnitude that counts for the activity.
 ACTIVITY_CLIP = 15
 #: Sum of the neighbours' weights in the activity.

@@ -16,7 +16,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.symbols import CLASSES, MAX_CHANNELS, max_activity, table_offsets
+from radcodec.entropy.rangecoder import PROBABILITY_BITS, WHOLE
+from radcodec.entropy.symbols import (
+    CLASSES,
+    DECISION_CONTEXTS,
+    DECISION_GROUPS,
+    EMPTY_SYMBOL,
+    MAX_CHANNELS,
+    SINGLE_SYMBOL,
+    max_activity,
+    table_offsets,
+)
 from radcodec.errors import ModelMismatchError
 
 #: Longest code in bits.
@@ -65,13 +75,19 @@ class TableSet:
     lengths : ndarray of uint8, shape (8, symbols)
         Code length, 1 to 16, of every symbol of every class; the tables of a class lie one
         after another as `symbols.table_offsets` says.
+    decisions : ndarray of uint16, shape (2, 16)
+        Probability of a 0 in 1/2048, 1 to 2047, that the range coder starts with: of "is a
+        position not empty", then of "is it not single".  Context 2k is that of class k
+        where the neighbours of channel 0 agree, 2k + 1 that where they differ.
     information : ndarray of uint16, shape (8, symbols), or None
-        ``-log2`` of the trained probabilities in 1/1024 bit, for reports only.
+        ``-log2`` of the trained probabilities in 1/1024 bit, for reports only; 0 for the
+        two symbols that are never written.
     """
 
     order: NDArray[np.uint8]
     thresholds: NDArray[np.int32]
     lengths: NDArray[np.uint8]
+    decisions: NDArray[np.uint16]
     information: NDArray[np.uint16] | None = None
 
     def __post_init__(self) -> None:
@@ -102,6 +118,11 @@ class TableSet:
         weights = np.int64(1) << (MAX_LENGTH - self.lengths.astype(np.int64))
         if np.any(np.add.reduceat(weights, self.offsets[:-1], axis=1) != 1 << MAX_LENGTH):
             return "a code is not complete"
+        contexts = (DECISION_GROUPS, DECISION_CONTEXTS)
+        if self.decisions.dtype != np.uint16 or self.decisions.shape != contexts:
+            return f"there must be {contexts} probabilities of decisions"
+        if self.decisions.min() < 1 or self.decisions.max() >= WHOLE:
+            return f"probabilities of decisions must be 1 to {WHOLE - 1}"
         if self.information is not None and self.information.shape != shape:
             return f"there must be {shape} information values"
         return None
@@ -130,6 +151,21 @@ class TableSet:
             for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True):
                 codes[row, start:end] = canonical_codes(self.lengths[row, start:end])
         return codes
+
+    @cached_property
+    def written_lengths(self) -> NDArray[np.uint8]:
+        """`lengths`, but 0 for the symbols that are never written."""
+        lengths = self.lengths.copy()
+        lengths[:, [EMPTY_SYMBOL, SINGLE_SYMBOL]] = 0
+        return lengths
+
+    @cached_property
+    def decision_information(self) -> NDArray[np.int64]:
+        """``-log2`` of the probabilities of both outcomes in 1/1024 bit, shape (2, 16, 2)."""
+        zero = self.decisions.astype(np.float64)
+        bits = PROBABILITY_BITS - np.log2(np.stack([zero, WHOLE - zero], axis=-1))
+        units: NDArray[np.int64] = np.rint(bits * INFORMATION_UNITS).astype(np.int64)
+        return units
 
     @cached_property
     def decode(self) -> DecodeTables:
@@ -192,6 +228,7 @@ def save_table_sets(sets: Sequence[TableSet]) -> bytes:
         "order": np.stack([one.order for one in sets]),
         "thresholds": np.stack([one.thresholds for one in sets]),
         "lengths": np.stack([one.lengths for one in sets]),
+        "decisions": np.stack([one.decisions for one in sets]),
     }
     information = [one.information for one in sets if one.information is not None]
     if information:
@@ -228,9 +265,9 @@ def load_table_sets(data: bytes) -> list[TableSet]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        order, thresholds, lengths = (arrays[name] for name in ("order", "thresholds", "lengths"))
-        information = arrays.get("information", [None] * len(order))
-        return [TableSet(*one) for one in zip(order, thresholds, lengths, information, strict=True)]
+        needed = [arrays[name] for name in ("order", "thresholds", "lengths", "decisions")]
+        information = arrays.get("information", [None] * len(needed[0]))
+        return [TableSet(*one) for one in zip(*needed, information, strict=True)]
     except (
         OSError,
         ValueError,

@@ -1,8 +1,8 @@
 """Latents to tokens, and tokens to costs, counts and bits.
 
-`analyse` predicts channel 0 and finds every position's activity; `tokens_of` turns the
-values into symbols in a scan order.  Neither depends on the codes, so that many table sets
-can be tried on the same tokens.
+`analyse` predicts channel 0 and finds every position's kind, activity and agreement;
+`tokens_of` turns the values of those that are not empty into symbols in a scan order.
+Neither depends on the codes, so that many table sets can be tried on the same tokens.
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from radcodec.entropy.compiled import compiled
 from radcodec.entropy.contexts import category_of, predict_tile
 from radcodec.entropy.symbols import (
     BASES,
+    EMPTY,
     EXTRA_BITS,
     LARGEST,
     NONZERO,
+    SINGLE,
+    SINGLE_SYMBOL,
     table_offsets,
 )
 from radcodec.errors import LimitError
 
 #: Place among the symbols of a class, position, and value (0 where there is none) of each token.
+#: A single position has one token, whose symbol is not written.
 Tokens = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
 
@@ -33,17 +37,22 @@ class Analysis:
 
     values : int32 (positions, channels), channel 0 as the error of its prediction
     activity : int32 (positions,)
+    differ : uint8 (positions,), whether the neighbours of channel 0 differ
+    kinds : uint8 (positions,)
     coded : intp (coded positions,)
     """
 
     values: NDArray[np.int32]
     activity: NDArray[np.int32]
+    differ: NDArray[np.uint8]
+    kinds: NDArray[np.uint8]
     coded: NDArray[np.intp]
 
 
 @compiled
 def tokens(
     values: NDArray[np.int32],
+    kinds: NDArray[np.uint8],
     coded: NDArray[np.intp],
     order: NDArray[np.uint8],
     offsets: NDArray[np.int64],
@@ -55,6 +64,14 @@ def tokens(
     numbers = np.empty(len(coded) * channels, dtype=np.int32)
     count = 0
     for position in coded:
+        if kinds[position] == EMPTY:
+            continue
+        if kinds[position] == SINGLE:
+            symbols[count] = SINGLE_SYMBOL
+            positions[count] = position
+            numbers[count] = values[position, 0]
+            count += 1
+            continue
         start = count
         count += 1
         place = 1
@@ -80,13 +97,12 @@ def tokens(
 
 
 @compiled
-def raw_bits(values: NDArray[np.int32], coded: NDArray[np.intp]) -> int:
+def raw_bits(numbers: NDArray[np.int32]) -> int:
+    """Return how many extra bits and signs the values of tokens take."""
     bits = 0
-    for position in coded:
-        for channel in range(values.shape[1]):
-            value = values[position, channel]
-            if value != 0:
-                bits += EXTRA_BITS[category_of(abs(value))] + 1
+    for value in numbers:
+        if value != 0:
+            bits += EXTRA_BITS[category_of(abs(value))] + 1
     return bits
 
 
@@ -128,6 +144,7 @@ def write(
     codes: NDArray[np.uint16],
     lengths: NDArray[np.uint8],
 ) -> None:
+    """Write codes and raw bits; a symbol of length 0 has no code."""
     waiting = 0
     held = 0
     end = 0
@@ -135,8 +152,9 @@ def write(
         row = class_of[activity[positions[token]]]
         symbol = symbols[token]
         length = int(np.int64(lengths[row, symbol]))
-        waiting = (waiting << length) | int(np.int64(codes[row, symbol]))
-        held += length
+        if length > 0:
+            waiting = (waiting << length) | int(np.int64(codes[row, symbol]))
+            held += length
         value = int(numbers[token])
         if value != 0:
             category = category_of(abs(value))
@@ -161,11 +179,18 @@ def analyse(q: NDArray[np.int32], skip: NDArray[np.bool_]) -> Analysis:
     values = np.array(q.transpose(1, 2, 0), dtype=np.int32, order="C")
     skip = np.ascontiguousarray(skip, dtype=np.bool_)
     activity = np.zeros(skip.shape, dtype=np.int32)
-    predict_tile(values, skip, activity)
-    return Analysis(values.reshape(-1, q.shape[0]), activity.reshape(-1), np.flatnonzero(~skip))
+    differ, kinds = np.zeros((2, *skip.shape), dtype=np.uint8)
+    predict_tile(values, skip, activity, differ, kinds)
+    return Analysis(
+        values.reshape(-1, q.shape[0]),
+        activity.reshape(-1),
+        differ.reshape(-1),
+        kinds.reshape(-1),
+        np.flatnonzero(~skip),
+    )
 
 
 def tokens_of(tile: Analysis, order: NDArray[np.uint8]) -> Tokens:
     if len(order) != tile.values.shape[1]:
         raise ValueError(f"{tile.values.shape[1]} channels, tables for {len(order)}")
-    return tokens(tile.values, tile.coded, order, table_offsets(len(order)))
+    return tokens(tile.values, tile.kinds, tile.coded, order, table_offsets(len(order)))

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
-from radcodec.entropy.latents import activities, count_symbols
+from radcodec.entropy.counting import activities, count_symbols
 from radcodec.entropy.tables import TableSet
 from radcodec.intensity.background import skipped_positions
 from radcodec.quantising.levels import LEVELS
@@ -67,7 +67,7 @@ def _counted(tiles: list[tuple[NDArray[np.int32], NDArray[np.bool_]]]) -> TableS
     thresholds = choose_thresholds(np.concatenate([activities(q, s) for q, s in tiles]))
     counts = count_symbols(*tiles[0], order, thresholds)
     for quantised, skip in tiles[1:]:
-        counts += count_symbols(quantised, skip, order, thresholds)
+        count_symbols(quantised, skip, order, thresholds, counts)
     return build_table_set(counts, order, thresholds)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from radcodec.container import Header, Quality, RczFile, write_rcz
 from radcodec.entropy.latents import decode_tile, encode_tile
 from radcodec.entropy.mask import encode_mask
-from radcodec.entropy.symbols import CLASSES, alphabet_sizes
+from radcodec.entropy.symbols import CLASSES, DECISION_CONTEXTS, alphabet_sizes
 from radcodec.entropy.tables import TableSet, save_table_sets
 from radcodec.intensity.background import skipped_positions
 
@@ -53,7 +53,8 @@ def table_sets(rng: np.random.Generator) -> list[TableSet]:
         rows = [
             np.concatenate([complete_lengths(int(n), rng) for n in sizes]) for _ in range(CLASSES)
         ]
-        sets.append(TableSet(order, thresholds, np.stack(rows)))
+        decisions = rng.integers(1, 2048, (2, DECISION_CONTEXTS), np.uint16)
+        sets.append(TableSet(order, thresholds, np.stack(rows), decisions))
     return sets
 
 

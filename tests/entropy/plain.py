@@ -1,4 +1,4 @@
-"""A second decoder of tiles, in plain Python over dahuffman alone.
+"""A second decoder of tiles, in plain Python: Huffman codes by dahuffman alone.
 
 It shares no code with the package: what it knows comes from docs/format.md.  A table set
 reaches it as lists of numbers.
@@ -9,6 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dahuffman.huffmancodec import PrefixCodec
+
+
+class Decisions:
+    """The range decoder; `chances` are those of 0 in 1/2048, and change."""
+
+    def __init__(self, data: bytes, chances: dict[tuple[str, int], int], adaptation: int) -> None:
+        self.data, self.chances, self.divisor = data, chances, 2**adaptation
+        self.code, self.taken = int.from_bytes(data[:4].ljust(4, b"\0"), "big"), 4
+        self.span = 0xFFFFFFFF
+
+    def bit(self, group: str, context: int) -> int:
+        """Decode one decision; contexts without a chance start in the middle."""
+        chance = self.chances.get((group, context), 1024)
+        bound = self.span // 2048 * chance
+        result = int(self.code >= bound)
+        if result:
+            self.code, self.span = self.code - bound, self.span - bound
+            chance -= chance // self.divisor
+        else:
+            self.span = bound
+            chance += (2048 - chance) // self.divisor
+        self.chances[group, context] = chance
+        while self.span < 1 << 24:
+            following = self.data[self.taken] if self.taken < len(self.data) else 0
+            self.code, self.span = self.code << 8 | following, self.span << 8
+            self.taken += 1
+        return result
 
 
 class Bits:
@@ -64,14 +91,27 @@ def signed(category: int, bits: Bits) -> int:
     return -value if value and bits.raw(1) else value
 
 
+def split(data: bytes) -> tuple[bytes, bytes]:
+    """Take a tile apart, without the number of its table set: decisions and bits."""
+    if not data:
+        return b"", b""
+    length = at = 0
+    while True:
+        length += (data[at] & 127) * 128**at
+        at += 1
+        if data[at - 1] < 128:
+            return data[at : at + length], data[at + length :]
+
+
 def decode(
     data: bytes,
     skip: list[list[bool]],
     order: list[int],
     thresholds: list[int],
     lengths: list[list[int]],
+    decisions: list[list[int]],
 ) -> list[list[list[int]]]:
-    """Decode the bits of a tile (without the index of the table set).
+    """Decode a tile (without the index of the table set).
 
     Returns
     -------
@@ -84,7 +124,13 @@ def decode(
     for row in lengths:
         parts = iter(row)
         codecs.append([codec_of([next(parts) for _ in range(size)]) for size in sizes])
-    bits = Bits(data)
+    first, second = split(data)
+    chances = {
+        (group, context): chance
+        for group, row in zip(("empty", "single"), decisions, strict=True)
+        for context, chance in enumerate(row)
+    }
+    coder, bits = Decisions(first, chances, 5), Bits(second)
     height, width = len(skip), len(skip[0])
     mean: dict[tuple[int, int], int] = {}
     amount: dict[tuple[int, int], int] = {}
@@ -105,8 +151,18 @@ def decode(
                 weight * amount.get((y + dy, x + dx), 0)
                 for weight, dy, dx in [(2, 0, -1), (2, -1, 0), (1, -1, -1), (1, -1, 1)]
             )
-            tables = codecs[sum(threshold <= activity for threshold in thresholds)]
+            number = sum(threshold <= activity for threshold in thresholds)
+            differ = y > 0 and x > 0 and len({left, up, corner}) > 1
+            context = 2 * number + differ
+            if not coder.bit("empty", context):
+                continue
+            if not coder.bit("single", context):
+                mean[y, x] = position[0] = p + 1 - 2 * bits.raw(1)
+                amount[y, x] = 1
+                continue
+            tables = codecs[number]
             symbol = bits.symbol(tables[0])
+            assert symbol not in (1, 3)
             error = signed(symbol // 2, bits)
             mean[y, x] = position[0] = p + error
             amount[y, x] = min(abs(error), 15)
@@ -119,6 +175,8 @@ def decode(
                 position[order[k]] = signed(symbol % 19 + 1, bits)
                 amount[y, x] += min(abs(position[order[k]]), 15)
                 k += 1
+    assert not first.endswith(b"\0")
+    assert len(first) <= coder.taken
     assert len(bits.left) < 8
     assert not any(bits.left)
     return result

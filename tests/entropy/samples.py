@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
-from radcodec.entropy.latents import activities, count_symbols
+from radcodec.entropy.counting import activities, count_symbols
 from radcodec.entropy.tables import TableSet
 
 Latent = tuple[NDArray[np.int32], NDArray[np.bool_]]
@@ -35,6 +36,22 @@ def trained(channels: int, scale: float, seed: int = 0) -> TableSet:
     order = choose_order([q])
     thresholds = choose_thresholds(activities(q, skip))
     return build_table_set(count_symbols(q, skip, order, thresholds), order, thresholds)
+
+
+def sets_for(channels: int) -> list[TableSet]:
+    """Return tables for sparse, middling and dense latents."""
+    return [trained(channels, scale) for scale in (0.2, 2.0, 40.0)]
+
+
+def even(channels: int) -> TableSet:
+    """Return tables whose decisions start in the middle."""
+    one = trained(channels, 2.0)
+    return replace(one, decisions=np.full((2, 16), 1024, dtype=np.uint16))
+
+
+def code_of(one: TableSet, symbol: int, group: int = 0) -> str:
+    """Return the code of a symbol of a class as binary digits."""
+    return f"{one.codes[group, symbol]:0{one.lengths[group, symbol]}b}"
 
 
 @st.composite

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radcodec.entropy.latents import (
-    activities,
-    cost_bits,
-    count_symbols,
-    decode_tile,
-    encode_tile,
-    model_bits,
-)
+from radcodec.entropy.counting import Counts, activities, count_symbols
+from radcodec.entropy.decisions import encode_decisions
+from radcodec.entropy.latents import cost_bits, decode_tile, encode_tile, model_bits
 from radcodec.entropy.symbols import LARGEST
-from radcodec.entropy.tables import TableSet
+from radcodec.entropy.tokens import analyse
 from radcodec.errors import CorruptError, LimitError, RadcodecError
 
 from . import plain
-from .samples import Latent, laplacian, latents, trained
+from .samples import Latent, code_of, even, laplacian, latents, sets_for, trained
 
 NO_SKIP = np.zeros((24, 24), dtype=bool)
+ONE = np.zeros((1, 1), dtype=bool)
+#: Decisions of a tile whose only position is neither empty nor single, for tables without
+#: a lean: both outcomes 1, in one byte.
+FULL_DECISIONS = b"\1\xc0"
 
 
-def sets_for(channels: int) -> list[TableSet]:
-    return [trained(channels, scale) for scale in (0.2, 2.0, 40.0)]
+def tile_of(decisions: bytes, digits: str) -> bytes:
+    """Return a tile of table set 0: decisions with their length, and binary digits."""
+    size = -(-len(digits) // 8)
+    return b"\0" + decisions + int(digits.ljust(8 * size, "0") or "0", 2).to_bytes(size)
 
 
 @settings(max_examples=150, deadline=None)
@@ -50,9 +52,15 @@ def test_cost_is_the_real_size(tile: Latent) -> None:
     sets = sets_for(len(q))
     costs = [cost_bits(q, skip, one) for one in sets]
     data = encode_tile(q, skip, sets)
-    assert len(data) == 1 + -(-min(costs) // 8)
-    assert costs[data[0]] == min(costs)
+    assert len(data) == 1 + -(-costs[data[0]] // 8)
     assert len(encode_tile(q, skip, sets, [1])) == 1 + -(-costs[1] // 8)
+
+
+def test_the_cheapest_tables_are_chosen() -> None:
+    for place, scale in enumerate((0.2, 2.0, 40.0)):
+        q = laplacian(7, (16, 24, 24), scale)
+        costs = [cost_bits(q, NO_SKIP, one) for one in sets_for(16)]
+        assert encode_tile(q, NO_SKIP, sets_for(16))[0] == np.argmin(costs) == place
 
 
 @settings(max_examples=40, deadline=None)
@@ -68,6 +76,7 @@ def test_dahuffman_alone_decodes_the_same(tile: Latent) -> None:
         chosen.order.tolist(),
         chosen.thresholds.tolist(),
         chosen.lengths.tolist(),
+        chosen.decisions.tolist(),
     )
     assert np.array_equal(np.array(out).transpose(2, 0, 1), decode_tile(data, q.shape, skip, sets))
 
@@ -109,18 +118,21 @@ def test_every_truncation_and_every_addition_is_told() -> None:
 
 def test_an_unknown_table_set_is_told() -> None:
     with pytest.raises(CorruptError, match="table set 3 of 3"):
-        decode_tile(b"\x03", (16, 1, 1), np.zeros((1, 1), dtype=bool), sets_for(16))
+        decode_tile(b"\x03", (16, 1, 1), ONE, sets_for(16))
 
 
 def test_a_block_that_ends_at_once_is_told() -> None:
-    one = trained(2, 2.0)
-    codes = [
-        f"{one.codes[0, symbol]:0{one.lengths[0, symbol]}b}" for symbol in (0, one.offsets[2] - 1)
-    ]
-    bits = "".join(codes)
-    data = bytes([0]) + int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8))
+    one = even(2)
+    data = tile_of(FULL_DECISIONS, code_of(one, 0) + code_of(one, int(one.offsets[2]) - 1))
     with pytest.raises(CorruptError, match="block ends"):
-        decode_tile(data, (2, 1, 1), np.zeros((1, 1), dtype=bool), [one])
+        decode_tile(data, (2, 1, 1), ONE, [one])
+
+
+@pytest.mark.parametrize("symbol", [1, 3])
+def test_a_symbol_that_decisions_have_ruled_out_is_told(symbol: int) -> None:
+    one = even(2)
+    with pytest.raises(CorruptError, match="ruled out"):
+        decode_tile(tile_of(FULL_DECISIONS, code_of(one, symbol) + "0"), (2, 1, 1), ONE, [one])
 
 
 def test_nothing_is_written_for_what_is_skipped() -> None:
@@ -129,6 +141,10 @@ def test_nothing_is_written_for_what_is_skipped() -> None:
     data = encode_tile(q, skip, sets_for(16))
     assert len(data) == 1
     assert not decode_tile(data, q.shape, skip, sets_for(16)).any()
+    assert cost_bits(q, skip, sets_for(16)[0]) == 0
+    for tail in (b"\0", b"\1\1"):
+        with pytest.raises(CorruptError, match="behind its last"):
+            decode_tile(data + tail, q.shape, skip, sets_for(16))
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -144,13 +160,41 @@ def test_the_largest_values_survive_and_larger_ones_are_refused(sign: int) -> No
 
 
 def test_a_larger_value_in_a_stream_is_told() -> None:
-    one = trained(1, 2.0)
-    symbol = 38
-    code = f"{one.codes[0, symbol]:0{one.lengths[0, symbol]}b}" + "1" * 24 + "0"
-    size = -(-len(code) // 8)
-    data = bytes([0]) + int(code.ljust(8 * size, "0"), 2).to_bytes(size)
+    one = even(1)
+    data = tile_of(FULL_DECISIONS, code_of(one, 38) + "1" * 24 + "0")
     with pytest.raises(CorruptError, match="out of range"):
-        decode_tile(data, (1, 1, 1), np.zeros((1, 1), dtype=bool), [one])
+        decode_tile(data, (1, 1, 1), ONE, [one])
+
+
+def test_single_positions_leave_no_range_either() -> None:
+    q = np.full((1, 1, 2), LARGEST, dtype=np.int32)
+    skip = np.zeros((1, 2), dtype=bool)
+    q[0, 0, 1] -= 1
+    data = bytearray(encode_tile(q, skip, [even(1)]))
+    assert np.array_equal(decode_tile(bytes(data), q.shape, skip, [even(1)]), q)
+    # The sign of the single position is the last bit that was written: a one.
+    bits = int.from_bytes(data)
+    data = bytearray((bits ^ (bits & -bits)).to_bytes(len(data)))
+    with pytest.raises(CorruptError, match="out of range"):
+        decode_tile(bytes(data), q.shape, skip, [even(1)])
+
+
+def test_every_damaged_byte_gives_an_error_or_another_latent() -> None:
+    q = laplacian(5, (16, 11, 13), 0.3)
+    skip = np.zeros((11, 13), dtype=bool)
+    skip[3:5, 2:9] = True
+    sets = sets_for(16)
+    data = encode_tile(q, skip, sets)
+    told = 0
+    for place in range(len(data)):
+        for flip in (1, 0x80, 0xFF, 0x55):
+            damaged = bytearray(data)
+            damaged[place] ^= flip
+            try:
+                assert decode_tile(bytes(damaged), q.shape, skip, sets).shape == q.shape
+            except CorruptError:
+                told += 1
+    assert told > 2 * len(data)
 
 
 def test_views_and_other_strides_are_taken() -> None:
@@ -164,23 +208,27 @@ def test_views_and_other_strides_are_taken() -> None:
 def test_counts_add_up_and_give_the_cost() -> None:
     one = trained(16, 2.0)
     tiles = [laplacian(seed, (16, 24, 24), 2.0) for seed in range(3)]
-    into = None
+    into = Counts.none(16)
     for q in tiles:
-        into = count_symbols(q, NO_SKIP, one.order, one.thresholds, into)
-    assert into is not None
-    coded = int((into * one.lengths).sum())
-    raw = sum(cost_bits(q, NO_SKIP, one) for q in tiles) - coded
+        assert count_symbols(q, NO_SKIP, one.order, one.thresholds, into) is into
+    coded = int((into.symbols * one.lengths).sum())
+    decided = sum(8 * len(encode_decisions(analyse(q, NO_SKIP), one)) for q in tiles)
+    raw = sum(cost_bits(q, NO_SKIP, one) for q in tiles) - coded - decided
     assert raw >= sum(np.count_nonzero(q[1:]) for q in tiles)
-    assert into[:, :40].sum() == 3 * NO_SKIP.size
-    again = sum(count_symbols(q, NO_SKIP, one.order, one.thresholds) for q in tiles)
-    assert np.array_equal(into, again)
+    assert into.decisions[0].sum() == 3 * NO_SKIP.size
+    assert into.decisions[0, :, 1].sum() == into.decisions[1].sum()
+    assert into.decisions[1, :, 1].sum() == into.symbols[:, :40].sum()
+    assert not into.symbols[:, [1, 3]].any()
+    again = [count_symbols(q, NO_SKIP, one.order, one.thresholds) for q in tiles]
+    assert np.array_equal(into.symbols, sum(each.symbols for each in again))
+    assert np.array_equal(into.decisions, sum(each.decisions for each in again))
 
 
 def test_whole_bits_cost_little_above_the_model() -> None:
     one = trained(16, 2.0)
     q = laplacian(0, (16, 24, 24), 2.0)
-    assert 0.97 < model_bits(q, NO_SKIP, one) / cost_bits(q, NO_SKIP, one) <= 1.0
-    bare = TableSet(one.order, one.thresholds, one.lengths)
+    assert 0.97 < model_bits(q, NO_SKIP, one) / cost_bits(q, NO_SKIP, one) < 1.01
+    bare = replace(one, information=None)
     with pytest.raises(ValueError, match="probabilities"):
         model_bits(q, NO_SKIP, bare)
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from radcodec.entropy.mask import decode_mask, encode_mask
 from radcodec.errors import CorruptError, RadcodecError
 
+from .plain import Decisions
+
 
 @st.composite
 def masks(draw: st.DrawFn) -> NDArray[np.bool_]:
@@ -28,25 +30,7 @@ def masks(draw: st.DrawFn) -> NDArray[np.bool_]:
 
 def reference_decode(data: bytes, rows: int, cols: int) -> list[list[int]]:
     """Decode as docs/format.md says, in plain Python."""
-    stream = iter(data)
-    code = int.from_bytes(bytes(next(stream, 0) for _ in range(4)), "big")
-    span = 0xFFFFFFFF
-    chances: dict[tuple[str, int], int] = {}
-
-    def bit(kind: str, context: int) -> int:
-        nonlocal code, span
-        chance = chances.get((kind, context), 1024)
-        bound = span // 2048 * chance
-        result = int(code >= bound)
-        if result:
-            code, span, chance = code - bound, span - bound, chance - chance // 16
-        else:
-            span, chance = bound, chance + (2048 - chance) // 16
-        chances[kind, context] = chance
-        while span < 1 << 24:
-            code, span = code << 8 | next(stream, 0), span << 8
-        return result
-
+    bit = Decisions(data, {}, 4).bit
     states: dict[tuple[int, int], int] = {}
     high, wide = -(-rows // 16), -(-cols // 16)
     for y in range(high):

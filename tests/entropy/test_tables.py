@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -15,18 +16,18 @@ from radcodec.entropy.build import (
     choose_order,
     choose_thresholds,
     huffman_lengths,
+    starting_probabilities,
 )
+from radcodec.entropy.counting import Counts
 from radcodec.entropy.symbols import (
     BASES,
     CATEGORY_OF,
-    CLASSES,
     EXTRA_BITS,
     alphabet_sizes,
     table_offsets,
 )
 from radcodec.entropy.tables import (
     MAX_LENGTH,
-    TableSet,
     canonical_codes,
     load_table_sets,
     save_table_sets,
@@ -100,9 +101,38 @@ def test_every_table_of_every_context_is_complete() -> None:
 
 def test_tables_without_any_counts_still_code() -> None:
     order = np.arange(16, dtype=np.uint8)
-    counts = np.zeros((CLASSES, int(table_offsets(16)[-1])), dtype=np.int64)
-    one = build_table_set(counts, order, np.arange(1, 8, dtype=np.int32))
+    one = build_table_set(Counts.none(16), order, np.arange(1, 8, dtype=np.int32))
     assert one.lengths.max() <= MAX_LENGTH
+    assert (one.decisions == 1024).all()
+
+
+def test_symbols_that_are_never_written_take_little_of_the_code() -> None:
+    for scale in (0.01, 2.0, 500.0):
+        one = trained(16, scale)
+        longest = one.lengths[:, :40].max(axis=1, keepdims=True)
+        assert (one.lengths[:, [1, 3]] >= longest - 1).all()
+        assert not one.written_lengths[:, [1, 3]].any()
+        assert one.information is not None
+        assert not one.information[:, [1, 3]].any()
+
+
+def test_decisions_start_with_what_was_counted() -> None:
+    counts = np.zeros((2, 16, 2), dtype=np.int64)
+    counts[0, 3] = [30000, 10000]
+    counts[1, 4] = [0, 10**6]
+    counts[1, 5] = [10**6, 0]
+    start = starting_probabilities(counts)
+    assert start.dtype == np.uint16
+    assert start[0, 3] == 1536
+    assert start[1, 4] == 1
+    assert start[1, 5] == 2047
+    assert start[0, 0] == 1024
+
+
+def test_information_of_decisions() -> None:
+    one = replace(trained(2, 2.0), decisions=np.full((2, 16), 512, dtype=np.uint16))
+    assert one.decision_information.shape == (2, 16, 2)
+    assert (one.decision_information == [2048, 425]).all()
 
 
 def test_tables_come_back_and_the_bytes_stay_the_same() -> None:
@@ -112,9 +142,9 @@ def test_tables_come_back_and_the_bytes_stay_the_same() -> None:
     loaded = load_table_sets(data)
     assert len(loaded) == 2
     for one, other in zip(sets, loaded, strict=True):
-        for name in ("order", "thresholds", "lengths", "information"):
+        for name in ("order", "thresholds", "lengths", "decisions", "information"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
-    bare = [TableSet(one.order, one.thresholds, one.lengths) for one in sets]
+    bare = [replace(one, information=None) for one in sets]
     assert load_table_sets(save_table_sets(bare))[1].information is None
 
 
@@ -131,18 +161,25 @@ def test_tables_that_cannot_be_are_refused() -> None:
     good = trained(4, 2.0)
     order = np.array([1, 0, 2, 3], dtype=np.uint8)
     with pytest.raises(ModelMismatchError, match="order"):
-        TableSet(order, good.thresholds, good.lengths)
+        replace(good, order=order)
     with pytest.raises(ModelMismatchError, match="ascend"):
-        TableSet(good.order, good.thresholds[::-1].copy(), good.lengths)
+        replace(good, thresholds=good.thresholds[::-1].copy())
     with pytest.raises(ModelMismatchError, match="lengths"):
-        TableSet(good.order, good.thresholds, good.lengths[:, 1:])
+        replace(good, lengths=good.lengths[:, 1:])
+    with pytest.raises(ModelMismatchError, match="probabilities"):
+        replace(good, decisions=good.decisions[:, 1:])
+    for impossible in (0, 2048):
+        decisions = good.decisions.copy()
+        decisions[1, 3] = impossible
+        with pytest.raises(ModelMismatchError, match="1 to 2047"):
+            replace(good, decisions=decisions)
     longer = good.lengths.copy()
     longer[2, 5] = longer[2, 5] % MAX_LENGTH + 1
     with pytest.raises(ModelMismatchError, match="complete"):
-        TableSet(good.order, good.thresholds, longer)
+        replace(good, lengths=longer)
     longer[2, 5] = 17
     with pytest.raises(ModelMismatchError, match="1 to 16"):
-        TableSet(good.order, good.thresholds, longer)
+        replace(good, lengths=longer)
 
 
 def test_order_starts_with_the_mean_and_falls() -> None:
