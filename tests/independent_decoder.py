@@ -190,7 +190,7 @@ def decode_tile(data: bytes, skip: Array, tables: dict[str, Any]) -> Array:
     q = np.zeros((channels, *skip.shape), dtype=np.int64)
     sums = np.zeros((skip.shape[0] + 1, skip.shape[1] + 2), dtype=np.int64)
     for y, x in np.ndindex(skip.shape):
-        q[0, y, x] = predict(q[0], y, x)
+        q[0, y, x] = predict(q[0], y, x) if tables["predicted"][data[0]] else 0
         if skip[y, x]:
             continue
         activity = 2 * sums[y + 1, x] + 2 * sums[y, x + 1] + sums[y, x] + sums[y, x + 2]

@@ -95,7 +95,11 @@ def starting_probabilities(counts: NDArray[np.int64]) -> NDArray[np.uint16]:
 
 
 def build_table_set(
-    counts: Counts, order: NDArray[np.uint8], thresholds: NDArray[np.int32]
+    counts: Counts,
+    order: NDArray[np.uint8],
+    thresholds: NDArray[np.int32],
+    *,
+    predicted: bool = True,
 ) -> TableSet:
     """Build the codes of all contexts.
 
@@ -103,8 +107,8 @@ def build_table_set(
     ----------
     counts : Counts
         What `count_symbols` returned for `order` and `thresholds`.
-    order, thresholds : ndarray
-        As in `TableSet`.
+    order, thresholds, predicted
+        As in `TableSet`; `counts` were taken with the same.
 
     Returns
     -------
@@ -130,6 +134,7 @@ def build_table_set(
         lengths,
         starting_probabilities(counts.decisions),
         information,
+        predicted,
     )
 
 

@@ -58,8 +58,9 @@ def predict_tile(
     activity: NDArray[np.int32],
     differ: NDArray[np.uint8],
     kinds: NDArray[np.uint8],
+    predicted: bool,
 ) -> None:
-    """Replace channel 0 by its error, and fill in what is known of the coded positions.
+    """Replace channel 0 by its error where it is `predicted`, and fill in what is known of the coded positions.
 
     `values` is (h, w, channels), all others are (h, w).
     """
@@ -68,7 +69,7 @@ def predict_tile(
     clipped = np.zeros((rows + 1, cols + 2), dtype=np.int32)
     for row in range(rows):
         for col in range(cols):
-            prediction = predict(plane, row, col)
+            prediction = predict(plane, row, col) if predicted else 0
             if skip[row, col]:
                 plane[row, col] = prediction
                 continue

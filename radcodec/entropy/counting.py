@@ -43,9 +43,11 @@ class Counts:
         )
 
 
-def activities(q: NDArray[np.int32], skip: NDArray[np.bool_]) -> NDArray[np.int32]:
+def activities(
+    q: NDArray[np.int32], skip: NDArray[np.bool_], predicted: bool = True
+) -> NDArray[np.int32]:
     """Return the activity of every coded position in raster order, shape (coded positions,)."""
-    tile = analyse(q, skip)
+    tile = analyse(q, skip, predicted)
     return tile.activity[tile.coded]
 
 
@@ -55,6 +57,8 @@ def count_symbols(
     order: NDArray[np.uint8],
     thresholds: NDArray[np.int32],
     into: Counts | None = None,
+    *,
+    predicted: bool = True,
 ) -> Counts:
     """Count how often every symbol and decision occurs in every context of a tile.
 
@@ -68,6 +72,8 @@ def count_symbols(
         As in `TableSet`.
     into : Counts, optional
         Counts to add to, in place.
+    predicted : bool
+        As in `TableSet`.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def count_symbols(
     LimitError
         A latent out of range.
     """
-    tile = analyse(q, skip)
+    tile = analyse(q, skip, predicted)
     symbols, positions, _ = tokens_of(tile, np.asarray(order, dtype=np.uint8))
     limits = np.arange(max_activity(q.shape[0]) + 1)
     class_of = np.searchsorted(thresholds, limits, side="right").astype(np.uint8)

@@ -56,6 +56,7 @@ def read_tile(
     probabilities: NDArray[np.int64],
     values: NDArray[np.int32],
     skip: NDArray[np.bool_],
+    predicted: bool,
     order: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     class_of: NDArray[np.uint8],
@@ -76,7 +77,7 @@ def read_tile(
     bit = 0
     for row in range(rows):
         for col in range(cols):
-            prediction = predict(plane, row, col)
+            prediction = predict(plane, row, col) if predicted else 0
             if skip[row, col]:
                 plane[row, col] = prediction
                 values[0, row, col] = prediction

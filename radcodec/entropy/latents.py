@@ -92,28 +92,33 @@ def encode_tile(
     LimitError
         A latent out of range.
     """
-    tile = analyse(q, skip)
     tries = range(len(sets)) if candidates is None else candidates
-    # Table sets built together often share a scan order; the tokens depend on it alone.
-    tokens: dict[bytes, Tokens] = {}
+    # Table sets built together often share prediction and scan order; tokens depend on no more.
+    tiles: dict[bool, Analysis] = {}
+    tokens: dict[tuple[bool, bytes], Tokens] = {}
     # What decisions would cost with probabilities that stay is near enough to choose by, so
     # that they are coded only once.
     best, best_units = -1, 0
     for index in tries:
         one = sets[index]
-        key = one.order.tobytes()
+        if one.predicted not in tiles:
+            tiles[one.predicted] = analyse(q, skip, one.predicted)
+        tile = tiles[one.predicted]
+        key = (one.predicted, one.order.tobytes())
         if key not in tokens:
             tokens[key] = tokens_of(tile, one.order)
-        units = INFORMATION_UNITS * _code_bits(tile, tokens[key], one)
+        bits = _code_bits(tile, tokens[key], one) + raw_bits(tokens[key][2])
+        units = INFORMATION_UNITS * bits
         units += decision_units(tile, one)
         if best < 0 or units < best_units:
             best, best_units = index, units
     if not 0 <= best < 256:
         raise ValueError("there must be 1 to 256 table sets")
+    chosen = sets[best]
+    tile = tiles[chosen.predicted]
     if not len(tile.coded):
         return bytes([best])
-    chosen = sets[best]
-    found = tokens[chosen.order.tobytes()]
+    found = tokens[chosen.predicted, chosen.order.tobytes()]
     bits = _code_bits(tile, found, chosen) + raw_bits(found[2])
     out = np.zeros((bits + 7) // 8, dtype=np.uint8)
     write(out, *found, tile.activity, chosen.class_of, chosen.codes, chosen.written_lengths)
@@ -143,7 +148,7 @@ def decode_tile(
     Returns
     -------
     ndarray of int32, shape (channels, h, w)
-        Where `skip`, channel 0 is its prediction and all others are zero.
+        Where `skip`, channel 0 is its prediction, if it has one, and all others are zero.
 
     Raises
     ------
@@ -173,6 +178,7 @@ def decode_tile(
         tables.decisions.astype(np.int64).reshape(-1),
         values,
         np.ascontiguousarray(skip, dtype=np.bool_),
+        tables.predicted,
         tables.order,
         tables.offsets,
         tables.class_of,
@@ -197,7 +203,7 @@ def cost_bits(q: NDArray[np.int32], skip: NDArray[np.bool_], tables: TableSet) -
     ``len(encode_tile(q, skip, [tables]))`` is one more than these bits in whole bytes.  The
     decisions, which are coded for this, and their length are in whole bytes.
     """
-    tile = analyse(q, skip)
+    tile = analyse(q, skip, tables.predicted)
     if not len(tile.coded):
         return 0
     tokens = tokens_of(tile, tables.order)
@@ -220,7 +226,7 @@ def model_bits(q: NDArray[np.int32], skip: NDArray[np.bool_], tables: TableSet) 
     """
     if tables.information is None:
         raise ValueError("the table set holds no probabilities")
-    tile = analyse(q, skip)
+    tile = analyse(q, skip, tables.predicted)
     symbols, positions, numbers = tokens_of(tile, tables.order)
     units = sum_over(tables.information, symbols, positions, tile.activity, tables.class_of)
     units += decision_units(tile, tables)

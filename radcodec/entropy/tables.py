@@ -82,6 +82,9 @@ class TableSet:
     information : ndarray of uint16, shape (8, symbols), or None
         ``-log2`` of the trained probabilities in 1/1024 bit, for reports only; 0 for the
         two symbols that are never written.
+    predicted : bool
+        Whether channel 0 is coded as the error of a prediction: in an image, not in a
+        refinement, whose means have nothing to do with each other.
     """
 
     order: NDArray[np.uint8]
@@ -89,6 +92,7 @@ class TableSet:
     lengths: NDArray[np.uint8]
     decisions: NDArray[np.uint16]
     information: NDArray[np.uint16] | None = None
+    predicted: bool = True
 
     def __post_init__(self) -> None:
         """Refuse tables that do not form complete prefix codes."""
@@ -229,6 +233,7 @@ def save_table_sets(sets: Sequence[TableSet]) -> bytes:
         "thresholds": np.stack([one.thresholds for one in sets]),
         "lengths": np.stack([one.lengths for one in sets]),
         "decisions": np.stack([one.decisions for one in sets]),
+        "predicted": np.array([one.predicted for one in sets], dtype=np.uint8),
     }
     information = [one.information for one in sets if one.information is not None]
     if information:
@@ -267,7 +272,8 @@ def load_table_sets(data: bytes) -> list[TableSet]:
             arrays = {name: archive[name] for name in archive.files}
         needed = [arrays[name] for name in ("order", "thresholds", "lengths", "decisions")]
         information = arrays.get("information", [None] * len(needed[0]))
-        return [TableSet(*one) for one in zip(*needed, information, strict=True)]
+        predicted = [bool(flag) for flag in arrays["predicted"]]
+        return [TableSet(*one) for one in zip(*needed, information, predicted, strict=True)]
     except (
         OSError,
         ValueError,

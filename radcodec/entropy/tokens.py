@@ -33,9 +33,9 @@ Tokens = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Analysis:
-    """A tile with channel 0 predicted.
+    """A tile with channel 0 predicted, or as it is.
 
-    values : int32 (positions, channels), channel 0 as the error of its prediction
+    values : int32 (positions, channels), channel 0 as the error of its prediction, if it has one
     activity : int32 (positions,)
     differ : uint8 (positions,), whether the neighbours of channel 0 differ
     kinds : uint8 (positions,)
@@ -171,7 +171,7 @@ def write(
         out[end] = (waiting << (8 - held)) & 255
 
 
-def analyse(q: NDArray[np.int32], skip: NDArray[np.bool_]) -> Analysis:
+def analyse(q: NDArray[np.int32], skip: NDArray[np.bool_], predicted: bool) -> Analysis:
     if q.ndim != 3 or q.size == 0 or skip.shape != q.shape[1:]:
         raise ValueError(f"latent {q.shape} and skip map {skip.shape} do not fit")
     if max(int(q.max()), -int(q.min())) > LARGEST:
@@ -180,7 +180,7 @@ def analyse(q: NDArray[np.int32], skip: NDArray[np.bool_]) -> Analysis:
     skip = np.ascontiguousarray(skip, dtype=np.bool_)
     activity = np.zeros(skip.shape, dtype=np.int32)
     differ, kinds = np.zeros((2, *skip.shape), dtype=np.uint8)
-    predict_tile(values, skip, activity, differ, kinds)
+    predict_tile(values, skip, activity, differ, kinds, predicted)
     return Analysis(
         values.reshape(-1, q.shape[0]),
         activity.reshape(-1),

@@ -61,14 +61,16 @@ def trimmed(image: IndexedImage) -> Sample:
     return prepare(image.path.name, image.modality, middle)
 
 
-def _counted(tiles: list[tuple[NDArray[np.int32], NDArray[np.bool_]]]) -> TableSet:
+def _counted(
+    tiles: list[tuple[NDArray[np.int32], NDArray[np.bool_]]], *, predicted: bool
+) -> TableSet:
     """Build one table set from quantised latents and their skip maps."""
     order = choose_order([q for q, _ in tiles])
-    thresholds = choose_thresholds(np.concatenate([activities(q, s) for q, s in tiles]))
-    counts = count_symbols(*tiles[0], order, thresholds)
+    thresholds = choose_thresholds(np.concatenate([activities(q, s, predicted) for q, s in tiles]))
+    counts = count_symbols(*tiles[0], order, thresholds, predicted=predicted)
     for quantised, skip in tiles[1:]:
-        count_symbols(quantised, skip, order, thresholds, counts)
-    return build_table_set(counts, order, thresholds)
+        count_symbols(quantised, skip, order, thresholds, counts, predicted=predicted)
+    return build_table_set(counts, order, thresholds, predicted=predicted)
 
 
 def _skip(sample: Sample, shape: tuple[int, ...], block: int) -> NDArray[np.bool_]:
@@ -89,7 +91,8 @@ def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
                 (quantise(latent, steps[level], refining=False), skip)
                 for level in band
                 for latent, skip in zip(latents, skips, strict=True)
-            ]
+            ],
+            predicted=True,
         )
         for band in BANDS
     ]
@@ -119,5 +122,5 @@ def refining_table_sets_of(
                 latent = _latent(codec.compressor, left[:rows, :cols], block)
                 skip = _skip(sample, latent.shape[1:], block)
                 tiles.append((quantise(latent, steps[level], refining=True), skip))
-        sets.append(_counted(tiles))
+        sets.append(_counted(tiles, predicted=False))
     return sets

@@ -110,6 +110,7 @@ def decode(
     thresholds: list[int],
     lengths: list[list[int]],
     decisions: list[list[int]],
+    predicted: bool,
 ) -> list[list[list[int]]]:
     """Decode a tile (without the index of the table set).
 
@@ -142,6 +143,8 @@ def decode(
                 p = left if left is not None else up if up is not None else 0
             else:
                 p = sorted([left, up, left + up - corner])[1]
+            if not predicted:
+                p = 0
             mean[y, x] = p
             position = result[y][x]
             position[0] = p

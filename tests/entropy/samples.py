@@ -29,18 +29,20 @@ def laplacian(seed: int, shape: tuple[int, int, int], scale: float) -> NDArray[n
 
 
 @lru_cache
-def trained(channels: int, scale: float, seed: int = 0) -> TableSet:
+def trained(channels: int, scale: float, seed: int = 0, predicted: bool = True) -> TableSet:
     """Return tables that were trained on a small Laplacian latent."""
     q = laplacian(seed, (channels, 24, 24), scale)
     skip = np.zeros((24, 24), dtype=bool)
     order = choose_order([q])
-    thresholds = choose_thresholds(activities(q, skip))
-    return build_table_set(count_symbols(q, skip, order, thresholds), order, thresholds)
+    thresholds = choose_thresholds(activities(q, skip, predicted))
+    counts = count_symbols(q, skip, order, thresholds, predicted=predicted)
+    return build_table_set(counts, order, thresholds, predicted=predicted)
 
 
 def sets_for(channels: int) -> list[TableSet]:
-    """Return tables for sparse, middling and dense latents."""
-    return [trained(channels, scale) for scale in (0.2, 2.0, 40.0)]
+    """Return tables for sparse, middling and dense latents, and tables without prediction."""
+    tables = [trained(channels, scale) for scale in (0.2, 2.0, 40.0)]
+    return [*tables, trained(channels, 2.0, predicted=False)]
 
 
 def even(channels: int) -> TableSet:

@@ -77,6 +77,7 @@ def test_dahuffman_alone_decodes_the_same(tile: Latent) -> None:
         chosen.thresholds.tolist(),
         chosen.lengths.tolist(),
         chosen.decisions.tolist(),
+        chosen.predicted,
     )
     assert np.array_equal(np.array(out).transpose(2, 0, 1), decode_tile(data, q.shape, skip, sets))
 
@@ -212,7 +213,7 @@ def test_counts_add_up_and_give_the_cost() -> None:
     for q in tiles:
         assert count_symbols(q, NO_SKIP, one.order, one.thresholds, into) is into
     coded = int((into.symbols * one.lengths).sum())
-    decided = sum(8 * len(encode_decisions(analyse(q, NO_SKIP), one)) for q in tiles)
+    decided = sum(8 * len(encode_decisions(analyse(q, NO_SKIP, one.predicted), one)) for q in tiles)
     raw = sum(cost_bits(q, NO_SKIP, one) for q in tiles) - coded - decided
     assert raw >= sum(np.count_nonzero(q[1:]) for q in tiles)
     assert into.decisions[0].sum() == 3 * NO_SKIP.size
