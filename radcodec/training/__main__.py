@@ -52,7 +52,8 @@ def main() -> None:
     1. joint      compressor and decompressor together, over all modalities
     2. tune       one compressor a modality, the decompressor frozen
     3. export     decompressor to integers, tables, ONNX, OpenVINO IR, bundles
-    4. evaluate   real file bytes on held-out images, next to JPEG and JPEG 2000
+
+    Then benchmarks/evaluate.py measures real file bytes on held-out images.
     """
 
 
@@ -214,66 +215,6 @@ def export(
     save_small(codec, models / "checkpoints" / f"d{depth}-joint.safetensors")
     for modality, each in tuned.items():
         save_small(each, models / "checkpoints" / f"d{depth}-{modality}.safetensors")
-
-
-@main.command()
-@_data
-@click.option("--split", type=click.Choice(["train", "val"]), default="val", show_default=True)
-@click.option("--models", type=_FOLDER, default=Path("models"), show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), help="Images of each modality, at most.")
-@click.option(
-    "--modality",
-    "only",
-    multiple=True,
-    type=click.Choice(["xr", "mg", "ct", "mr"]),
-    help="Only these; may be repeated.",
-)
-@click.option(
-    "--rows",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="Measurements are written here, one JSON object a line.",
-)
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="SVG of the curves.")
-@click.option("--set-switch", is_flag=True, help="Write depths.json from these images.")
-def evaluate(
-    data: Path,
-    split: str,
-    models: Path,
-    limit: int | None,
-    only: tuple[str, ...],
-    rows: Path,
-    plot: Path | None,
-    set_switch: bool,
-) -> None:
-    """Measure real file bytes and PSNR, with JPEG and JPEG 2000 on the same images."""
-    from radcodec.bench import validation
-    from radcodec.network.store import ModelStore
-    from radcodec.training.data import MODALITIES, read_index
-    from radcodec.training.evaluate import grey_image
-
-    store = ModelStore(models)
-    measured: list[validation.Row] = []
-    for modality in only or MODALITIES:
-        group = [image for image in read_index(data, split) if image.modality == modality]
-        stride = 1 if limit is None else max(len(group) // limit, 1)
-        for image in group[::stride][:limit]:
-            depths = sorted({bundle.depth for bundle in store.compressors()})
-            measured += validation.measure(
-                image.path.stem, modality, grey_image(image), store, depths
-            )
-            click.echo(f"{modality} {image.path.stem}")
-    validation.save_rows(measured, rows)
-    validation.print_summary(measured, click.echo)
-    if plot is not None:
-        from radcodec.training.plots import plot_curves
-
-        plot_curves(measured, plot)
-    if set_switch:
-        if split == "val":
-            raise click.UsageError("--set-switch is a choice: make it on --split train")
-        text = json.dumps({"switch_bpp": validation.switch_rates(measured)}, indent=1)
-        (models / "depths.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
