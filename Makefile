@@ -3,7 +3,7 @@
 #   make run        install and show real scans compressed and restored (results in run/)
 #   make test       lint, types and tests
 #   make train      train the networks (ARGS="..." is passed on)
-#   make evaluate   compare trained models with other codecs (ARGS="..." is passed on)
+#   make evaluate   measure models and other codecs, and compare them (ARGS="..." is passed on)
 #   make speed      measure the speed of each stage (ARGS="..." is passed on)
 #   make clean      remove everything that these targets made, but no training run
 
@@ -46,7 +46,7 @@ test: $(VENV)/.dev
 train: $(VENV)/.train
 	$(BIN)/python -m radcodec.training $(ARGS)
 
-evaluate: $(VENV)/.train
+evaluate: $(VENV)/.bench
 	$(BIN)/python benchmarks/evaluate.py $(ARGS)
 
 speed: $(VENV)/.bench

@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 import numpy as np
 
+from radcodec.bench.images import grey_image
 from radcodec.codec import Encoder
 from radcodec.entropy.latents import model_bits
 from radcodec.network.store import ModelStore
 from radcodec.training.data import MODALITIES, read_index
-from radcodec.training.evaluate import grey_image
 
 LEVELS = (60, 120, 165, 200, 235)
 

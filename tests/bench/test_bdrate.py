@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
@@ -47,3 +48,19 @@ def test_order_and_worse_points_do_not_matter() -> None:
 def test_envelope() -> None:
     points = [(2.0, 30.0), (1.0, 20.0), (1.0, 25.0), (3.0, 29.0), (4.0, math.inf)]
     assert upper_envelope(points) == [(1.0, 25.0), (2.0, 30.0)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_agrees_with_the_bjontegaard_package(seed: int) -> None:
+    bjontegaard = pytest.importorskip("bjontegaard")
+    random = np.random.default_rng(seed)
+    rates = np.cumsum(random.uniform(0.05, 0.5, (2, 6)), axis=1)
+    qualities = 25 + np.cumsum(random.uniform(1.0, 4.0, (2, 6)), axis=1)
+    expected = bjontegaard.bd_rate(
+        rates[0], qualities[0], rates[1], qualities[1], method="pchip", min_overlap=0
+    )
+    anchor, test = (
+        [(float(r), float(q)) for r, q in zip(*curve, strict=True)]
+        for curve in zip(rates, qualities, strict=True)
+    )
+    assert bd_rate(anchor, test) == pytest.approx(expected / 100, rel=1e-3)

@@ -1,0 +1,143 @@
+"""Images to measure: a folder with an ``index.csv``, or any DICOM and PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radcodec.errors import InputError, RadcodecError
+from radcodec.reading import read_image
+from radcodec.reading.image import GreyImage
+from radcodec.training.data import IndexedImage, read_index
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image that is read when it is needed.
+
+    Attributes
+    ----------
+    name, modality, split : str
+        As in rows.
+    path : Path
+        The file.
+    indexed : IndexedImage or None
+        The row of the index, where there is one.
+    """
+
+    name: str
+    modality: str
+    split: str
+    path: Path
+    indexed: IndexedImage | None = None
+
+    def read(self) -> GreyImage:
+        """Read the image, without its data set: other codecs' bytes hold none either.
+
+        Raises
+        ------
+        RadcodecError
+            Where the file cannot be read or is not supported.
+        """
+        if self.indexed is not None:
+            try:
+                return grey_image(self.indexed)
+            except (OSError, RuntimeError, ValueError) as error:
+                raise InputError(f"{self.path}: cannot be read: {error}") from error
+        return replace(read_image(self.path), dataset=None)
+
+    def to_hounsfield(self) -> tuple[float, float] | None:
+        """Slope and intercept that make Hounsfield units of stored values, where known."""
+        if self.modality != "ct":
+            return None
+        if self.indexed is not None:
+            return 1.0, 0.0
+        import pydicom
+        from pydicom.errors import InvalidDicomError
+
+        try:
+            dataset = pydicom.dcmread(self.path, stop_before_pixels=True)
+            return float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
+        except (InvalidDicomError, AttributeError, TypeError, ValueError):
+            return None
+
+
+def grey_image(row: IndexedImage) -> GreyImage:
+    """Read an indexed image as if it came from a file without a data set."""
+    return as_grey(row.stored(), row.modality)
+
+
+def as_grey(stored: NDArray[np.int32], modality: str) -> GreyImage:
+    """Take stored values as an image of 8 unsigned bits where they fit, else of 16."""
+    low, high = int(stored.min()), int(stored.max())
+    bits = 16 if low < 0 or high > 255 else 8
+    return GreyImage(stored, bits, bits, low < 0, False, None, modality, None)
+
+
+def find_sources(
+    folder: Path,
+    split: str,
+    default_modality: str | None = None,
+    warn: Callable[[str], None] = print,
+) -> list[Source]:
+    """List what can be measured in a folder, by name.
+
+    Parameters
+    ----------
+    folder : Path
+        With or without an ``index.csv`` (columns file, split, modality, optionally offset).
+    split : str
+        Which rows of the index; no matter where there is none.
+    default_modality : str or None
+        For files that do not name theirs.
+    warn : callable
+        Gets a line for each file that is left out.
+
+    Raises
+    ------
+    InputError
+        Where the index cannot be read, names an image twice, or nothing usable was found.
+    """
+    if (folder / "index.csv").exists():
+        try:
+            index = read_index(folder, split)
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(f"{folder / 'index.csv'}: no index of images: {error!r}") from error
+        sources = [Source(row.path.stem, row.modality, split, row.path, row) for row in index]
+    else:
+        sources = []
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            try:
+                modality = read_image(path).modality or default_modality
+            except RadcodecError as error:
+                warn(f"left out: {error}")
+                continue
+            if modality is None:
+                warn(f"left out: {path}: no modality; give --default-modality")
+            else:
+                sources.append(Source(str(path.relative_to(folder)), modality, "", path))
+    names = [source.name for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{folder}: several images are named {twice[0]}; rename all but one")
+    if not sources:
+        raise InputError(f"no usable image in {folder} (split {split})")
+    return sources
+
+
+def choose(
+    sources: Sequence[Source], modalities: Sequence[str] = (), limit: int | None = None
+) -> list[Source]:
+    """Keep the named modalities (none: all), and of each at most `limit`, evenly spread."""
+    chosen: list[Source] = []
+    for modality in dict.fromkeys(source.modality for source in sources):
+        if modalities and modality not in modalities:
+            continue
+        group = [source for source in sources if source.modality == modality]
+        stride = 1 if limit is None else max(len(group) // limit, 1)
+        chosen += group[::stride][:limit]
+    return chosen

@@ -1,0 +1,150 @@
+"""Measurements as JSON lines, one measurement a line, appended as they come."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from radcodec.errors import InputError, OutputError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image compressed by one codec at one setting.
+
+    Attributes
+    ----------
+    image, modality, split : str
+        What was measured; `split` is "" where the images have none.
+    codec, knob : str
+        Which codec at which setting; both with `image` make a row unique.
+    bytes : int
+        The whole file.
+    bpp : float
+        Bits for each pixel.
+    psnr : float
+        dB over stored values, the peak being the image's own range; infinity for an exact
+        restoration, in JSON null.
+    ssim, ms_ssim : float
+        With the same range.
+    max_error : int
+        Largest absolute difference of a stored value.
+    windows : dict of str to float
+        PSNR in each of `metrics.windows.CT_WINDOWS`; empty for other modalities.
+    """
+
+    image: str
+    modality: str
+    split: str
+    codec: str
+    knob: str
+    bytes: int
+    bpp: float
+    psnr: float
+    ssim: float
+    ms_ssim: float
+    max_error: int
+    windows: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes a row unique."""
+        return self.image, self.codec, self.knob
+
+    def to_json(self) -> str:
+        """One line without its end."""
+        values = asdict(self)
+        values["psnr"] = _finite(self.psnr)
+        values["windows"] = {name: _finite(value) for name, value in self.windows.items()}
+        return json.dumps(values, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Row:
+        """Undo `to_json`; ValueError or TypeError where the line is no row."""
+        values: dict[str, Any] = json.loads(line)
+        values["psnr"] = _infinite(values["psnr"])
+        values["windows"] = {k: _infinite(v) for k, v in values["windows"].items()}
+        return cls(**values)
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 5) if math.isfinite(value) else None
+
+
+def _infinite(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def load_rows(path: Path) -> list[Row]:
+    """Read the rows of a file; a last line without its end, still being written, is left out.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read or a line is no row.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as rows: {error}") from error
+    rows = []
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        try:
+            rows.append(Row.from_json(line))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"{path}, line {number}: no measurement ({error!r}); measure into a new file"
+            ) from error
+    return rows
+
+
+class RowFile:
+    """A file of rows that grows, and goes on where an interrupted run stopped.
+
+    Parameters
+    ----------
+    path : Path
+        Created with its folders where it does not exist.
+
+    Attributes
+    ----------
+    keys : set
+        `Row.key` of all rows in the file.
+
+    Raises
+    ------
+    InputError
+        Where the file holds something else than rows.
+    OutputError
+        Where it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.keys = {row.key for row in load_rows(path)} if path.exists() else set()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab+") as handle:
+                handle.seek(0)
+                # A run that was stopped while writing leaves half a line.
+                handle.truncate(handle.read().rfind(b"\n") + 1)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error}") from error
+
+    def add(self, row: Row) -> None:
+        """Append a row and hand it to the operating system at once.
+
+        Raises
+        ------
+        OutputError
+            Where the file cannot be written.
+        """
+        try:
+            with self.path.open("a") as handle:
+                handle.write(row.to_json() + "\n")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written: {error}") from error
+        self.keys.add(row.key)
