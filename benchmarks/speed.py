@@ -21,13 +21,15 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.codec import SERVED_BY, Compressed, Encoder, compress, decompress, peak_of
+from radcodec.codec import BaseEncoder, Encoder, Plan, decompress, peak_of, prepare
+from radcodec.codec.encoder import SERVED_BY
+from radcodec.container import write_rcz
 from radcodec.demo import find_image
 from radcodec.entropy.latents import decode_tile, encode_tile
 from radcodec.metrics import quality
 from radcodec.network.runtime import describe
 from radcodec.network.store import ModelStore
-from radcodec.rate import Target, closest_level
+from radcodec.rate import closest_level
 from radcodec.reading import read_image
 from radcodec.reading.image import GreyImage
 
@@ -61,47 +63,65 @@ def timed(stage: str, pixels: int, runs: int, work: Callable[[], object]) -> Tim
 
 
 def own_timings(
-    image: GreyImage, modality: str, depth: int, ratio: float, runs: int, models: ModelStore
+    image: GreyImage, modality: str, plan: Plan, ratio: float, runs: int, models: ModelStore
 ) -> tuple[list[Timing], list[Timing], int, float]:
     """Time radcodec's stages: those of encoding, of decoding, file bytes, and PSNR in dB."""
     pixels = image.stored.size
-    encoder = Encoder(image, modality, depth, models)
+    prepared = prepare(image)
+    encoder = Encoder(BaseEncoder(prepared, modality, plan.depth, models), plan)
     level = closest_level(encoder.size, image.uncompressed_bytes / ratio)
-    file, decompressor = encoder.file(level), encoder.decompressor
-    latent = encoder.compressor.quantise(encoder.latent, level)
-    unit = encoder.mapping.to_unit(image.stored)
-    sets = decompressor.table_sets
-    candidates = encoder.compressor.bundle.manifest.get("table_sets")
-    slices = file.header.tile_slices
-
-    def encode_entropy() -> None:
-        for rows, columns in slices:
-            encode_tile(
-                np.ascontiguousarray(latent[:, rows, columns]),
-                np.ascontiguousarray(encoder.skip[rows, columns]),
-                sets,
-                candidates,
-            )
+    file = encoder.file(level)
+    layers = [(encoder.base.layer, file.tiles, file.header.level)]
+    if file.refinement is not None:
+        layer, tiles, _ = encoder.last_layer(level)
+        layers.append((layer, tiles, file.refinement.level))
+    latents: list[NDArray[np.int32]] = []
 
     def decode_entropy() -> None:
-        for data, (rows, columns) in zip(file.tiles, slices, strict=True):
-            skip = np.ascontiguousarray(encoder.skip[rows, columns])
-            decode_tile(data, (len(latent), *skip.shape), skip, sets)
+        latents.clear()
+        for layer, tiles, _ in layers:
+            latent = np.empty((16, *layer.grid.latent_shape), np.int32)
+            for data, (rows, columns) in zip(tiles, layer.grid.tile_slices, strict=True):
+                skip = np.ascontiguousarray(layer.skip[rows, columns])
+                sets = layer.decompressor.table_sets
+                latent[:, rows, columns] = decode_tile(data, (16, *skip.shape), skip, sets)
+            latents.append(latent)
 
-    def encode_all() -> Compressed:
-        target = Target("level", level)
-        return compress(
-            image, modality=modality, depth=depth, target=target, verify=False, models=models
+    def encode_entropy() -> None:
+        for (layer, _, _), latent in zip(layers, latents, strict=True):
+            for rows, columns in layer.grid.tile_slices:
+                encode_tile(
+                    np.ascontiguousarray(latent[:, rows, columns]),
+                    np.ascontiguousarray(layer.skip[rows, columns]),
+                    layer.decompressor.table_sets,
+                    layer.compressor.table_sets(refining=layer is not encoder.base.layer),
+                )
+
+    def decode_networks() -> None:
+        for (layer, _, own_level), latent in zip(layers, latents, strict=True):
+            layer.decompressor.fixed_image(latent, own_level)
+
+    def encode_networks() -> None:
+        # A refinement's compressor needs what the first layer decodes to.
+        for number, (layer, _, own_level) in enumerate(layers):
+            layer.compressor.latent(prepared.unit)
+            if number + 1 < len(layers):
+                layer.decompressor.fixed_image(latents[number], own_level)
+
+    def encode_all() -> bytes:
+        return write_rcz(
+            Encoder(BaseEncoder(prepare(image), modality, plan.depth, models), plan).file(level)
         )
 
-    data = encode_all().data
+    data = encode_all()
+    decode_entropy()
     encoding = [
-        timed("network", pixels, runs, lambda: encoder.compressor.latent(unit)),
+        timed("networks", pixels, runs, encode_networks),
         timed("entropy coder", pixels, runs, encode_entropy),
         timed("pixels to file", pixels, runs, encode_all),
     ]
     decoding = [
-        timed("network", pixels, runs, lambda: decompressor.fixed_image(latent, level)),
+        timed("networks", pixels, runs, decode_networks),
         timed("entropy coder", pixels, runs, decode_entropy),
         timed("file to pixels", pixels, runs, lambda: decompress(data, models=models)),
     ]
@@ -141,10 +161,10 @@ def openjpeg_timings(
     return encoding, decoding, len(data), quality.psnr(stored, restored, peak_of(stored))
 
 
-def _print_stages(direction: str, depth: int, stages: list[Timing], peer: Timing) -> None:
+def _print_stages(direction: str, plan: str, stages: list[Timing], peer: Timing) -> None:
     for stage in [*stages, peer]:
         click.echo(
-            f"  d={depth}  {direction}  {stage.stage:<15} {stage.speed:8.1f} Mpx/s"
+            f"  {plan}  {direction}  {stage.stage:<15} {stage.speed:8.1f} Mpx/s"
             f" {1000 * stage.seconds:9.1f} ms {stage.speed / peer.speed:8.2f} x OpenJPEG"
         )
 
@@ -173,19 +193,23 @@ def main(
         f"{machine['cpu']}, {cores} cores; threads: OpenVINO {machine['openvino']} its own choice, "
         f"entropy coder 1, OpenJPEG {cores}"
     )
-    for depth in depths or models.depths(SERVED_BY.get(chosen, chosen)):
-        encoding, decoding, size, psnr = own_timings(grey, chosen, depth, ratio, runs, models)
-        click.echo(f"depth {depth}: {size} bytes, {psnr:.2f} dB")
+    have = depths or models.depths(SERVED_BY.get(chosen, chosen))
+    for plan in [Plan(d) for d in have] + [Plan(d, 1.0) for d in have if d > 1]:
+        name = f"d={plan.depth}{'' if plan.ratio is None else '+1'}"
+        encoding, decoding, size, psnr = own_timings(grey, chosen, plan, ratio, runs, models)
+        click.echo(
+            f"{name}: {size} bytes, ratio {grey.uncompressed_bytes / size:.1f}, {psnr:.2f} dB"
+        )
         if not math.isfinite(psnr):
             raise click.ClickException("no loss at this ratio: give a higher --ratio")
         peer_encode, peer_decode, peer_size, peer_psnr = openjpeg_timings(
             grey.stored, psnr, cores, runs
         )
-        _print_stages("encode", depth, encoding, peer_encode)
-        _print_stages("decode", depth, decoding, peer_decode)
+        _print_stages("encode", name, encoding, peer_encode)
+        _print_stages("decode", name, decoding, peer_decode)
         share = decoding[1].seconds / decoding[0].seconds
         click.echo(
-            f"  entropy decoding takes {100 * share:.1f} % of the network's decoding time; "
+            f"  entropy decoding takes {100 * share:.1f} % of the networks' decoding time; "
             f"OpenJPEG: {peer_size} bytes, {peer_psnr:.2f} dB"
         )
 

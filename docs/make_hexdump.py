@@ -50,6 +50,13 @@ FIELDS: dict[str, list[tuple[str, str]]] = {
     ],
     "MASK": [("i", "background value")],
     "LATN": [("I", "number of tiles")],
+    "REFN": [
+        ("B", "depth"),
+        ("B", "level"),
+        ("H", "reserved"),
+        ("32s", "model id"),
+        ("I", "number of tiles"),
+    ],
     "dset": [("I", "inflated length")],
     "qual": [("f", "PSNR in dB"), ("I", "maximum error"), ("32s", "SHA-256 of stored values")],
     "TAIL": [("Q", "length of the file")],
@@ -77,15 +84,18 @@ def fixed(data: bytes, offset: int, fields: list[tuple[str, str]]) -> Iterator[t
 
 def pieces(data: bytes) -> Iterator[tuple[int, str]]:
     """Yield (length, note) of every field of a file, in order."""
-    tiles = read_rcz(data).tiles
+    file = read_rcz(data)
+    layers = {"LATN": file.tiles}
+    if file.refinement is not None:
+        layers["REFN"] = file.refinement.tiles
     yield from fixed(data, 0, SIGNATURE)
     for kind, offset, length in list_chunks(data):
         yield 4, f"--- {kind}"
         yield 4, f"length of the payload: {length}"
         known = list(fixed(data, offset + 8, FIELDS.get(kind, [])))
-        if kind == "LATN":
-            known += [(4, f"length of tile {i}: {len(t)}") for i, t in enumerate(tiles)]
-            known += [(len(tile), f"stream of tile {i}") for i, tile in enumerate(tiles)]
+        tiles = layers.get(kind, [])
+        known += [(4, f"length of tile {i}: {len(t)}") for i, t in enumerate(tiles)]
+        known += [(len(tile), f"stream of tile {i}") for i, tile in enumerate(tiles)]
         yield from known
         yield length - sum(size for size, _ in known), REST.get(kind, "payload")
         yield 4, "CRC-32"

@@ -128,6 +128,14 @@ class Encoder:
             refinement=refinement,
         )
 
+    def last_layer(self, level: int) -> tuple[LayerEncoder, list[bytes], Grid]:
+        """The layer that a level belongs to, with its tiles: for measurements."""
+        base_level, refining_level = self.plan.levels(level)
+        if refining_level is None:
+            return self.base.layer, self.base.layer.tiles(base_level), self.base.layer.grid
+        layer = self._refinement(base_level)
+        return layer, layer.tiles(refining_level), layer.grid
+
     def size(self, level: int) -> int:
         """Bytes of the file at a level, measurements included."""
         if level not in self._sizes:

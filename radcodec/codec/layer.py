@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.container.layers import Grid
+from radcodec.entropy.economy import economise
 from radcodec.entropy.latents import decode_tile, encode_tile
 from radcodec.intensity.background import skipped_positions
 from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import Decompressor
+from radcodec.quantising.quantise import quantise
 
 #: What a refinement's input has added, so that no difference is the middle of its range.
 MID_GREY = 0.5
@@ -114,17 +116,26 @@ class LayerEncoder:
     def tiles(self, level: int) -> list[bytes]:
         """Entropy-coded latent tiles of a level."""
         if level not in self._tiles:
-            quantised = self.compressor.quantise(self._latent, level, refining=self._refining)
+            steps = self.compressor.steps[level]
+            quantised = quantise(self._latent, steps, refining=self._refining)
+            exact = self._latent / steps[:, None, None]
             self._tiles[level] = [
-                encode_tile(
+                self._tile(
                     np.ascontiguousarray(quantised[:, rows, columns]),
+                    exact[:, rows, columns],
                     np.ascontiguousarray(self.skip[rows, columns]),
-                    self.decompressor.table_sets,
-                    self._candidates,
                 )
                 for rows, columns in self.grid.tile_slices
             ]
         return self._tiles[level]
+
+    def _tile(
+        self, q: NDArray[np.int32], exact: NDArray[np.float32], skip: NDArray[np.bool_]
+    ) -> bytes:
+        """Encode a tile, made cheaper by the tables that suit it as it is."""
+        sets = self.decompressor.table_sets
+        chosen = sets[encode_tile(q, skip, sets, self._candidates)[0]]
+        return encode_tile(economise(q, exact, skip, chosen), skip, sets, self._candidates)
 
     def decoded(self, level: int) -> FixedImage:
         """What the tiles of a level decode to; the latest level is kept."""

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from radcodec.network.bundle import Bundle
 from radcodec.network.runtime import compile_bundle
 from radcodec.network.windows import run_windowed
-from radcodec.quantising.quantise import quantise
 
 #: Pixels kept of a window along a side.
 TILE = 1024
@@ -54,9 +53,3 @@ class Compressor:
         """Numbers of the decompressor's entropy table sets that are worth trying."""
         name = "refining_table_sets" if refining else "table_sets"
         return [int(number) for number in self.bundle.manifest[name]]
-
-    def quantise(
-        self, latent: NDArray[np.float32], level: int, *, refining: bool = False
-    ) -> NDArray[np.int32]:
-        """Quantise a latent at a level, 0 to 255; see `radcodec.quantising.quantise`."""
-        return quantise(latent, self.steps[level], refining=refining)
