@@ -33,7 +33,30 @@ USUAL_QUALITY = 75.0
 #: Qualities at which the models' rules give nominal steps.
 QUALITIES = (1.0, 25.0, 50.0, 75.0, 100.0)
 
-TargetKind = Literal["usual", "quality", "ratio", "bpp", "psnr", "level"]
+TargetKind = Literal["usual", "quality", "ratio", "bpp", "psnr", "level", "step"]
+
+
+@dataclass(frozen=True)
+class Density:
+    """A preset: one set of networks at one quantiser step.
+
+    Attributes
+    ----------
+    depth : int
+        Of the first layer.
+    refine : bool
+        Whether a second layer refines it.
+    step : float
+        Nominal quantiser step of the last layer.
+    """
+
+    depth: int
+    refine: bool
+    step: float
+
+
+#: Presets by name: few latents for each pixel, quantised coarsely, or many, quantised finely.
+DENSITIES = {"low": Density(3, False, 1 / 16), "high": Density(2, True, 1 / 64)}
 
 
 @dataclass(frozen=True)
@@ -44,7 +67,7 @@ class Target:
     ----------
     kind : str
         "usual" (the ratio of `USUAL_RATIO_OF`, the value not used), "quality" (1 to
-        100), "ratio" (uncompressed pixel bytes over file bytes), "bpp"
+        100), "step" (nominal quantiser step of the last layer), "ratio" (uncompressed pixel bytes over file bytes), "bpp"
         (file bits a pixel), "psnr" (dB) or "level" (0, finest, to 255).
     value : float
     """

@@ -22,7 +22,7 @@ from radcodec.rate import QUALITIES
 from radcodec.reading.image import GreyImage
 
 #: Ratios of the refinement's step to the first layer's that are tried.
-RATIOS = (0.35, 0.7, 1.2)
+RATIOS = (0.5, 0.8, 1.2)
 #: Levels that make a curve.
 LEVELS = (0, 36, 72, 108, 144, 180, 215, 250)
 #: Rates in bits per pixel at which plans are compared.

@@ -75,6 +75,11 @@ if TYPE_CHECKING:
     metavar="DB",
     help="At least this PSNR in dB over stored values, in the smallest file.",
 )
+@click.option(
+    "--density",
+    type=click.Choice(["low", "high"]),
+    help="Preset: few coarse latents for high ratios, or many fine ones.",
+)
 @output_options
 @click.option(
     "--no-verify", is_flag=True, help="Do not decode the result to measure and verify it."
@@ -90,6 +95,7 @@ def compress(
     ratio: float | None,
     bpp: float | None,
     psnr: float | None,
+    density: str | None,
     output: Path | None,
     to_stdout: bool,
     recursive: bool,
@@ -109,8 +115,16 @@ def compress(
     check_output_options(output, to_stdout, mirror, remove)
     if remove and no_verify:
         raise UsageError("--rm needs the verification that --no-verify leaves out")
-    given = {"quality": quality, "ratio": ratio, "bpp": bpp, "psnr": psnr}
+    given = {"quality": quality, "ratio": ratio, "bpp": bpp, "psnr": psnr, "density": density}
     target = _target(given)
+    chosen_depth = None if depth == "auto" else int(depth)
+    if density is not None:
+        from radcodec.rate import DENSITIES
+
+        if chosen_depth is not None or refine is not None:
+            raise UsageError("--density sets depth and refinement: leave out --depth and --refine")
+        preset = DENSITIES[density]
+        chosen_depth, refine = preset.depth, preset.refine
     files = collect(paths, recursive=recursive, wanted=is_image)
     several = len(files) > 1 or (recursive and any(path.is_dir() for path in paths))
     if to_stdout:
@@ -127,7 +141,7 @@ def compress(
         result = compress_image(
             read_image(path),
             modality=None if modality == "auto" else modality,
-            depth=None if depth == "auto" else int(depth),
+            depth=chosen_depth,
             refine=refine,
             target=target,
             verify=not no_verify,
@@ -145,13 +159,15 @@ def compress(
     run_batch(files, work, action="compressing", progress=not no_progress)
 
 
-def _target(given: dict[str, float | int | None]) -> Target:
-    from radcodec.rate import Target
+def _target(given: dict[str, float | int | str | None]) -> Target:
+    from radcodec.rate import DENSITIES, Target
 
     named = {kind: value for kind, value in given.items() if value is not None}
     if len(named) > 1:
         options = " and ".join(f"--{kind}" for kind in named)
         raise UsageError(f"{options} exclude each other; give one of them")
+    if "density" in named:
+        return Target("step", DENSITIES[str(named["density"])].step)
     if "ratio" in named:
         return Target("ratio", float(named["ratio"]))
     if "bpp" in named:

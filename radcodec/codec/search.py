@@ -197,6 +197,8 @@ class Search:
             return self.usual()
         if target.kind == "quality":
             return self.by_step(self._step(target.value))
+        if target.kind == "step":
+            return self.by_step(target.value)
         if target.kind == "level":
             return self.by_level(round(target.value))
         if target.kind == "psnr":
