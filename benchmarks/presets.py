@@ -71,10 +71,10 @@ def main(data: Path, split: str, limit: int | None) -> None:
     for name, *_ in settings():
         for modality in ("xr", "mg", "ct", "mr"):
             if (name, modality) in rows:
-                values = np.array(rows[name, modality])
-                ratio, bpp, decibels, alike, scales = values.mean(axis=0)
+                table = np.array(rows[name, modality])
+                ratio, bpp, decibels, alike, scales = table.mean(axis=0)
                 click.echo(
-                    f"| `{name}` | {modality.upper()} | {len(values)} | {ratio:.1f} | {bpp:.3f} | "
+                    f"| `{name}` | {modality.upper()} | {len(table)} | {ratio:.1f} | {bpp:.3f} | "
                     f"{decibels:.1f} | {alike:.4f} | {scales:.1f} |"
                 )
 

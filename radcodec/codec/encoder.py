@@ -14,6 +14,7 @@ from radcodec.codec.prepared import Prepared
 from radcodec.container.header import Header
 from radcodec.container.layers import Grid, Refinement
 from radcodec.container.rcz import Quality, RczFile, write_rcz
+from radcodec.entropy.economy import WORTH
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 
@@ -44,10 +45,21 @@ class BaseEncoder:
         1 to 4.
     models : ModelStore
         Where the networks are.
+    worth : float
+        See `LayerEncoder`; refinements take the same.
     """
 
-    def __init__(self, prepared: Prepared, modality: str, depth: int, models: ModelStore) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        modality: str,
+        depth: int,
+        models: ModelStore,
+        *,
+        worth: float = WORTH,
+    ) -> None:
         self.prepared, self.modality, self.models = prepared, modality, models
+        self.worth = worth
         compressor = models.compressor(network_of(modality, depth, models), depth)
         decompressor = models.decompressor(compressor.bundle.manifest["decompressor"])
         image = prepared.image
@@ -68,7 +80,9 @@ class BaseEncoder:
             inverted=image.inverted,
         )
         skip = skip_map(prepared.mask, self.header.grid)
-        self.layer = LayerEncoder(prepared.unit, self.header.grid, skip, compressor, decompressor)
+        self.layer = LayerEncoder(
+            prepared.unit, self.header.grid, skip, compressor, decompressor, worth=worth
+        )
 
 
 class Encoder:
@@ -103,7 +117,9 @@ class Encoder:
             header = base.header
             grid = Grid(header.rows, header.columns, REFINING_DEPTH, header.tile_log2)
             skip = skip_map(prepared.mask, grid)
-            layer = LayerEncoder(plane, grid, skip, compressor, decompressor, refining=True)
+            layer = LayerEncoder(
+                plane, grid, skip, compressor, decompressor, refining=True, worth=base.worth
+            )
             self._refining = (base_level, layer)
         return self._refining[1]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.container.layers import Grid
-from radcodec.entropy.economy import economise
+from radcodec.entropy.economy import WORTH, economise
 from radcodec.entropy.latents import decode_tile, encode_tile
 from radcodec.intensity.background import skipped_positions
 from radcodec.network.compressor import Compressor
@@ -93,6 +93,8 @@ class LayerEncoder:
         The network pair.
     refining : bool
         Whether this is a refinement, which has entropy tables of its own.
+    worth : float
+        Bits that a squared error of one step is worth, see `economise`; 0 for plain rounding.
     """
 
     def __init__(
@@ -104,11 +106,13 @@ class LayerEncoder:
         decompressor: Decompressor,
         *,
         refining: bool = False,
+        worth: float = WORTH,
     ) -> None:
         self.grid, self.skip = grid, skip
         self.compressor, self.decompressor = compressor, decompressor
         self._latent = compressor.latent(plane)
         self._refining = refining
+        self._worth = worth
         self._candidates: Sequence[int] = compressor.table_sets(refining=refining)
         self._tiles: dict[int, list[bytes]] = {}
         self._fixed: tuple[int, FixedImage] | None = None
@@ -134,8 +138,11 @@ class LayerEncoder:
     ) -> bytes:
         """Encode a tile, made cheaper by the tables that suit it as it is."""
         sets = self.decompressor.table_sets
-        chosen = sets[encode_tile(q, skip, sets, self._candidates)[0]]
-        return encode_tile(economise(q, exact, skip, chosen), skip, sets, self._candidates)
+        plain = encode_tile(q, skip, sets, self._candidates)
+        if not self._worth:
+            return plain
+        cheaper = economise(q, exact, skip, sets[plain[0]], self._worth)
+        return encode_tile(cheaper, skip, sets, self._candidates)
 
     def decoded(self, level: int) -> FixedImage:
         """What the tiles of a level decode to; the latest level is kept."""

@@ -22,9 +22,9 @@ from radcodec.entropy.symbols import (
 from radcodec.entropy.tables import INFORMATION_UNITS, TableSet
 
 #: Bits that a squared error of one step is worth.  A uniform quantiser's exchange rate, with
-#: which the networks were trained, is 6 / ln 2; 1.4 times that gave the smallest files at
+#: which the networks were trained, is 6 / ln 2; twice that gave the smallest files at
 #: equal PSNR (docs/experiments.md), as errors here are not spread evenly.
-WORTH = 1.4 * 6 / math.log(2)
+WORTH = 2 * 6 / math.log(2)
 #: Positions with a larger sum of magnitudes stay as they are: they have few bits to spare.
 BUSY = 40
 
