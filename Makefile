@@ -44,7 +44,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
 
 train: $(VENV)/.train
-	$(BIN)/python -m radcodec.training $(ARGS)
+	$(BIN)/python -m radcodec.training campaign $(ARGS)
 
 evaluate: $(VENV)/.bench
 	$(BIN)/python benchmarks/evaluate.py $(ARGS)

@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
-from radcodec.entropy.counting import activities, count_symbols
+from radcodec.entropy.counting import Counts, activities, count_symbols
+from radcodec.entropy.economy import economise
 from radcodec.entropy.tables import TableSet
 from radcodec.intensity.background import skipped_positions
 from radcodec.quantising.levels import LEVELS
@@ -16,6 +17,9 @@ from radcodec.training.data import IndexedImage, Sample, prepare
 from radcodec.training.loop import Codec
 from radcodec.training.networks import Compressor
 from radcodec.training.refinement import Bases
+
+#: A latent in quantiser steps, and its map of skipped positions.
+Tile = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 #: Levels that table statistics are gathered at, in bands that each get a table set.
 BANDS = ((30, 55, 80), (95, 115, 135), (150, 170, 190), (205, 225, 245))
@@ -61,15 +65,35 @@ def trimmed(image: IndexedImage) -> Sample:
     return prepare(image.path.name, image.modality, middle)
 
 
-def _counted(
-    tiles: list[tuple[NDArray[np.int32], NDArray[np.bool_]]], *, predicted: bool
+def _counted(tiles: list[Tile], *, predicted: bool) -> TableSet:
+    """Build one table set from latents in quantiser steps and their skip maps.
+
+    What is coded in use has been made cheaper by tables, so that a first set serves to find
+    the latents that the second and final one is built from.
+    """
+    coded = [
+        quantise(exact, np.ones(len(exact), np.float32), refining=not predicted)
+        for exact, _ in tiles
+    ]
+    skips = [skip for _, skip in tiles]
+    first = _table_set(coded, skips, predicted)
+    coded = [
+        economise(q, exact, skip, first) for q, (exact, skip) in zip(coded, tiles, strict=True)
+    ]
+    return _table_set(coded, skips, predicted)
+
+
+def _table_set(
+    coded: list[NDArray[np.int32]], skips: list[NDArray[np.bool_]], predicted: bool
 ) -> TableSet:
-    """Build one table set from quantised latents and their skip maps."""
-    order = choose_order([q for q, _ in tiles])
-    thresholds = choose_thresholds(np.concatenate([activities(q, s, predicted) for q, s in tiles]))
-    counts = count_symbols(*tiles[0], order, thresholds, predicted=predicted)
-    for quantised, skip in tiles[1:]:
-        count_symbols(quantised, skip, order, thresholds, counts, predicted=predicted)
+    pairs = list(zip(coded, skips, strict=True))
+    order = choose_order(coded)
+    thresholds = choose_thresholds(
+        np.concatenate([activities(q, skip, predicted) for q, skip in pairs])
+    )
+    counts = Counts.none(len(order))
+    for q, skip in pairs:
+        count_symbols(q, skip, order, thresholds, counts, predicted=predicted)
     return build_table_set(counts, order, thresholds, predicted=predicted)
 
 
@@ -88,7 +112,7 @@ def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
     return [
         _counted(
             [
-                (quantise(latent, steps[level], refining=False), skip)
+                (latent / steps[level][:, None, None], skip)
                 for level in band
                 for latent, skip in zip(latents, skips, strict=True)
             ],
@@ -121,6 +145,6 @@ def refining_table_sets_of(
                 rows, cols = sample.unit.shape
                 latent = _latent(codec.compressor, left[:rows, :cols], block)
                 skip = _skip(sample, latent.shape[1:], block)
-                tiles.append((quantise(latent, steps[level], refining=True), skip))
+                tiles.append((latent / steps[level][:, None, None], skip))
         sets.append(_counted(tiles, predicted=False))
     return sets
