@@ -15,7 +15,7 @@ from PIL import Image
 
 from radcodec import codec
 from radcodec.codec import Compressed, Restored
-from radcodec.container import Header, Quality, RczFile
+from radcodec.container import Header, Quality, RczFile, Refinement
 from radcodec.container.rcz import read_rcz, write_rcz
 from radcodec.errors import UsageError, VerificationError
 from radcodec.rate import Target
@@ -31,7 +31,10 @@ def _compress(
     target: Target,
     verify: bool = True,
 ) -> Compressed:
-    """Stand in for `radcodec.codec.compress`: the one tile holds the deflated pixels."""
+    """Stand in for `radcodec.codec.compress`: the one tile holds the deflated pixels.
+
+    The level tells what was asked: the value of a quality, 7 for the usual ratio, else 1.
+    """
     if target.kind == "ratio" and target.value > 1000:
         raise UsageError("a ratio of that size is out of reach; the range is 2 to 100")
     rows, columns = image.stored.shape
@@ -42,7 +45,7 @@ def _compress(
         bits_allocated=image.bits_allocated,
         bits_stored=image.bits_stored,
         signed=image.signed,
-        level=int(target.value) if target.kind == "quality" else 1,
+        level=int(target.value) if target.kind == "quality" else 7 if target.kind == "usual" else 1,
         source="png" if image.dataset is None else "dicom",
         rows=rows,
         columns=columns,
@@ -53,13 +56,20 @@ def _compress(
     )
     pixels = image.stored.astype("<i4").tobytes()
     quality = Quality(41.5, 3, hashlib.sha256(pixels).digest()) if verify else None
+    second = Refinement(1, 33, bytes(range(32)), [b"more"]) if refine else None
     data = write_rcz(
-        RczFile(header, [zlib.compress(pixels)], dataset=image.dataset, quality=quality)
+        RczFile(
+            header,
+            [zlib.compress(pixels)],
+            dataset=image.dataset,
+            quality=quality,
+            refinement=second,
+        )
     )
     return Compressed(
         data=data,
         depth=header.depth,
-        refined=False,
+        refined=second is not None,
         level=header.level,
         modality=chosen,
         ratio=image.uncompressed_bytes / len(data),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -14,7 +15,10 @@ from PIL import Image
 
 from radcodec import codec
 from radcodec.cli import main
+from radcodec.codec import Compressed
 from radcodec.container.rcz import read_rcz
+from radcodec.rate import Target
+from radcodec.reading.image import GreyImage
 
 pytestmark = pytest.mark.usefixtures("plain_codec")
 
@@ -29,7 +33,8 @@ def test_dicom_there_and_back(dicom: Path, tmp_path: Path) -> None:
     assert "PSNR 41.50 dB" in done.stderr
     assert done.stdout == ""
     header = read_rcz((tmp_path / "ct.rcz").read_bytes()).header
-    assert (header.modality, header.level) == ("ct", 75)
+    # Without a target, the usual ratio is asked for.
+    assert (header.modality, header.level) == ("ct", 7)
     assert run("decompress", tmp_path / "ct.rcz").exit_code == 8
     back = tmp_path / "back.dcm"
     assert run("decompress", tmp_path / "ct.rcz", "-o", back).exit_code == 0
@@ -188,6 +193,68 @@ def test_info(dicom: Path, tmp_path: Path) -> None:
     assert facts["header"]["depth"] == 2
     assert facts["tags"]["Modality"] == "CT"
     assert [chunk["type"] for chunk in facts["chunks"]] == ["HEAD", "LATN", "dset", "qual", "TAIL"]
+
+
+@pytest.mark.parametrize(
+    ("words", "refine"), [([], None), (["--refine"], True), (["--no-refine"], False)]
+)
+def test_whether_to_refine_is_passed_on(
+    png: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], refine: bool | None
+) -> None:
+    asked: list[object] = []
+    stand_in = codec.compress
+
+    def noting(image: GreyImage, **options: Any) -> Compressed:
+        asked.append(options["refine"])
+        return stand_in(image, **options)
+
+    monkeypatch.setattr(codec, "compress", noting)
+    done = run("compress", png, *words)
+    assert done.exit_code == 0, done.output
+    assert asked == [refine]
+    assert ("refined" in done.stderr) == bool(refine)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "value"),
+    [
+        ([], "usual", 0),
+        (["--quality", "40"], "quality", 40),
+        (["--ratio", "12.5"], "ratio", 12.5),
+        (["--bpp", "0.8"], "bpp", 0.8),
+        (["--psnr", "50"], "psnr", 50),
+    ],
+)
+def test_targets_are_passed_on(
+    png: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], kind: str, value: float
+) -> None:
+    asked: list[Target] = []
+    stand_in = codec.compress
+
+    def noting(image: GreyImage, *, target: Target, **options: Any) -> Compressed:
+        asked.append(target)
+        return stand_in(image, target=target, **options)
+
+    monkeypatch.setattr(codec, "compress", noting)
+    assert run("compress", png, *words).exit_code == 0
+    assert [(target.kind, target.value) for target in asked] == [(kind, value)]
+
+
+def test_info_shows_the_refinement(png: Path, tmp_path: Path) -> None:
+    path = tmp_path / "scan.rcz"
+    run("compress", png)
+    assert "\n  refinement" not in run("info", path).stdout
+    assert json.loads(run("info", path, "--json").stdout)["refinement"] is None
+    run("compress", png, "--refine", "-f")
+    model = bytes(range(32)).hex()
+    lines = [line.split() for line in run("info", path).stdout.splitlines()[1:]]
+    (line,) = (line for line in lines if line[0] == "refinement")
+    assert line == ["refinement", "depth", "1", "level", "33,", "model", model]
+    facts = json.loads(run("info", path, "--json").stdout)
+    assert facts["refinement"] == {"depth": 1, "level": 33, "model": model}
+    kinds = [chunk["type"] for chunk in facts["chunks"]]
+    assert kinds == ["HEAD", "LATN", "REFN", "qual", "TAIL"]
+    assert run("test", path).exit_code == 0
 
 
 def test_damage_is_found(png: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from radcodec.network.store import default_root
+from radcodec.rate import USUAL_RATIO_OF
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,8 +38,10 @@ def test_real_image_there_and_back(dicom: Path) -> None:
     if not any(default_root().glob("d?/*/manifest.json")):
         pytest.skip("there are no models")
     folder = dicom.parent
-    ran = _run(folder, "compress", dicom.name, "--quality", "60")
+    ran = _run(folder, "compress", dicom.name)
     assert ran.returncode == 0, ran.stderr
+    ratio = json.loads(_run(folder, "info", "ct.rcz", "--json").stdout)["ratio"]
+    assert ratio == pytest.approx(USUAL_RATIO_OF["ct"], rel=0.03)
     assert _run(folder, "test", "ct.rcz").stdout == "ct.rcz: ok\n"
     ran = _run(folder, "decompress", "ct.rcz", "-o", "back.dcm")
     assert ran.returncode == 0, ran.stderr
@@ -48,3 +52,18 @@ def test_real_image_there_and_back(dicom: Path) -> None:
     ran = _run(folder, "models")
     assert ran.returncode == 0, ran.stderr
     assert "decompressor d=" in ran.stdout
+
+
+def test_a_refined_file_from_the_shell(dicom: Path) -> None:
+    depths = sorted(int(path.parent.name[1:]) for path in default_root().glob("d?/compressor-ct"))
+    if 1 not in depths or depths[-1] == 1:
+        pytest.skip("there is nothing to refine, or nothing to refine it with")
+    words = ["--refine", "--depth", str(depths[-1]), "--ratio", "8"]
+    ran = _run(dicom.parent, "compress", dicom.name, *words)
+    assert ran.returncode == 0, ran.stderr
+    assert f"ct depth {depths[-1]} refined level" in ran.stderr
+    facts = json.loads(_run(dicom.parent, "info", "ct.rcz", "--json").stdout)
+    assert facts["header"]["depth"] == depths[-1]
+    assert facts["refinement"]["depth"] == 1
+    assert facts["ratio"] == pytest.approx(8, rel=0.03)
+    assert _run(dicom.parent, "test", "ct.rcz").stdout == "ct.rcz: ok\n"

@@ -1,14 +1,12 @@
-"""Integer dequantising and the scale of levels."""
+"""Integer dequantising."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from radcodec.quantising.dequantise import GainTable
-from radcodec.quantising.levels import COARSEST_STEP, FINEST_STEP, LEVELS, nominal_step
 
 
 @given(
@@ -33,12 +31,3 @@ def test_rounding_of_halves_is_upwards() -> None:
     table = GainTable(np.array([[1]]), 1, np.array([100]))
     latent = np.array([[[-3, -2, -1, 0, 1, 2, 3]]], np.int32)
     np.testing.assert_array_equal(table.dequantise(latent, 0), [[[-1, -1, 0, 0, 1, 1, 2]]])
-
-
-def test_levels_lie_at_equal_ratios() -> None:
-    steps = [nominal_step(level) for level in range(LEVELS)]
-    assert steps[0] == FINEST_STEP
-    assert steps[-1] == pytest.approx(COARSEST_STEP)
-    ratios = np.diff(np.log(steps))
-    np.testing.assert_allclose(ratios, ratios[0])
-    assert ratios[0] > 0

@@ -16,7 +16,7 @@ from PIL import Image
 from radcodec.training.__main__ import main
 
 CONFIGS = Path(__file__).resolve().parents[2] / "radcodec" / "training" / "configs"
-COMMANDS = ("joint", "tune", "export")
+COMMANDS = ("joint", "tune", "export", "campaign", "rules")
 
 
 def test_help_names_every_command() -> None:

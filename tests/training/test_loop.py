@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,3 +104,57 @@ def test_checkpoints_come_back(samples: list[Sample], tmp_path: Path) -> None:
     assert path.stat().st_size < 2.5 * sum(v.numel() for v in codec.state_dict().values()) + 8192
     with pytest.raises(FileNotFoundError):
         load_codec(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("plain", [0.0, 0.5, 1.0])
+def test_a_refining_codec_trains_on_what_its_base_leaves(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: float
+) -> None:
+    base = Codec(Config(depth=2, width=8, latents=4).architecture)
+    before = _weights(base)
+    seen: list[bool] = []
+    true_costs = loop.step_costs
+
+    def costs(
+        codec: Codec,
+        image: torch.Tensor,
+        weight: torch.Tensor,
+        position: torch.Tensor,
+        predicted: bool = True,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        seen.append(predicted)
+        # A patch is as it came, or centred on middle grey.
+        assert predicted or abs(float(image.mean()) - 0.5) < 0.4
+        assert float(position.min()) >= (config.plain_finest if predicted else config.finest)
+        return true_costs(codec, image, weight, position, predicted)
+
+    monkeypatch.setattr(loop, "step_costs", costs)
+    config = replace(CONFIG, plain=plain, plain_finest=0.6, finest=0.1)
+    codec = Codec(config.architecture)
+    start = _weights(codec)
+    said: list[str] = []
+    train(codec, config, samples, tmp_path, 1.8, bases=[base], log=said.append)
+    assert not _same(start, codec)
+    assert _same(before, base)
+    assert len(seen) >= 50
+    assert sum(seen) / len(seen) == pytest.approx(plain, abs=0.25)
+    assert {0.0: {False}, 0.5: {True, False}, 1.0: {True}}[plain] == set(seen)
+    record = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
+    assert np.isfinite(record["cost"]) and record["bpp"] > 0
+
+
+def test_a_codec_does_not_refine_what_is_shallower(samples: list[Sample], tmp_path: Path) -> None:
+    codec = Codec(CONFIG.architecture)
+    with pytest.raises(ValueError, match="deeper"):
+        train(codec, CONFIG, samples, tmp_path, 0.1, bases=[Codec(CONFIG.architecture)])
+
+
+def test_costs_are_evened_out_within_their_cells() -> None:
+    book = loop.CostBook()
+    modalities = torch.tensor([0, 0, 1])
+    position = torch.tensor([0.1, 0.9, 0.1])
+    costs = torch.tensor([100.0, 1.0, 7.0])
+    for _ in range(3):
+        torch.testing.assert_close(book.normalise(costs, modalities, position), torch.ones(3))
+    later = book.normalise(2 * costs, modalities, position)
+    assert bool((later > 1.9).all()) and bool((later < 2.0).all())

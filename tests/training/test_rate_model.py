@@ -11,13 +11,14 @@ pytest.importorskip("torch")
 
 import torch
 
-from radcodec.quantising.levels import COARSEST_STEP, FINEST_STEP, LEVELS, nominal_step
+from radcodec.quantising.levels import LEVELS, SCALES, nominal_step
 from radcodec.training.rate_model import (
     KNOTS,
     Gains,
     RateModel,
     interpolate,
     log_nominal_step,
+    position_of_log_step,
     predict_mean,
 )
 
@@ -91,19 +92,46 @@ def test_only_what_is_decoded_before_matters() -> None:
     assert not torch.equal(one, two)
 
 
-def test_steps_are_those_of_the_levels() -> None:
+@pytest.mark.parametrize("depth", sorted(SCALES))
+def test_steps_are_those_of_the_levels(depth: int) -> None:
     position = torch.linspace(0, 1, LEVELS)
-    steps = log_nominal_step(position).exp()
-    assert float(steps[0]) == pytest.approx(FINEST_STEP)
-    assert float(steps[-1]) == pytest.approx(COARSEST_STEP)
-    wanted = torch.tensor([nominal_step(level) for level in range(LEVELS)])
+    steps = log_nominal_step(position, depth).exp()
+    assert (float(steps[0]), float(steps[-1])) == pytest.approx(SCALES[depth])
+    wanted = torch.tensor([nominal_step(level, depth) for level in range(LEVELS)])
     torch.testing.assert_close(steps, wanted, rtol=1e-5, atol=0)
-    gains = Gains(3)
+    gains = Gains(3, depth)
     with torch.no_grad():
         gains.knots[0, 1] = math.log(2)
         scaled = gains.log_step(torch.tensor([0.0, 1.0])).exp()[:, :, 0, 0]
+    torch.testing.assert_close(scaled[:, 0], steps[[0, -1]])
     torch.testing.assert_close(scaled[0, 1], 2 * scaled[0, 0])
     torch.testing.assert_close(scaled[1, 1], scaled[1, 0])
+
+
+@pytest.mark.parametrize("depth", sorted(SCALES))
+def test_positions_come_back_from_their_steps(depth: int) -> None:
+    position = torch.linspace(0, 1, 9)
+    log_step = log_nominal_step(position, depth)
+    torch.testing.assert_close(position_of_log_step(log_step, depth), position)
+    beyond = torch.stack([log_step[0] - 1, log_step[-1] + 1])
+    assert position_of_log_step(beyond, depth).tolist() == [0, 1]
+
+
+def test_a_refinement_predicts_no_mean() -> None:
+    model = RateModel(2)
+    flat = torch.full((1, 2, 5, 5), 0.0)
+    flat[:, 0] = 9
+    position = torch.tensor([0.5])
+    with torch.no_grad():
+        image = model(flat, flat, position)[0, 0, 1:, 1:]
+        remainder = model(flat, flat, position, predicted=False)[0, 0, 1:, 1:]
+    # Predicted, what does not change costs next to nothing.
+    assert float(image.max()) < float(remainder.min())
+    alone = torch.zeros(1, 2, 5, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model(alone, alone, position), model(alone, alone, position, predicted=False)
+        )
 
 
 def test_interpolation_meets_its_knots() -> None:
