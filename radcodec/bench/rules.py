@@ -29,6 +29,8 @@ LEVELS = (0, 36, 72, 108, 144, 180, 215, 250)
 GRID: NDArray[np.float64] = np.geomspace(0.01, 4.0, 40)
 #: What a plan is taken to lose, in dB, at a rate that it does not reach.
 UNREACHED = 6.0
+#: What an image without any loss counts as, in dB.
+LOSSLESS = 120.0
 #: A change of plans must gain this much, in dB, so that rules stay short.
 WORTHWHILE = 0.05
 #: MS-SSIM in dB, -10 log10(1 - MS-SSIM), that each of `radcodec.rate.QUALITIES` stands for.
@@ -73,7 +75,7 @@ def regrets(images: list[dict[Plan, Curve]], plans: list[Plan]) -> NDArray[np.fl
     for curves in images:
         quality = np.full((len(plans), len(GRID)), np.nan)
         for row, plan in enumerate(plans):
-            rate, psnr = curves[plan]
+            rate, psnr = curves[plan][0], np.minimum(curves[plan][1], LOSSLESS)
             inside = (rate[0] <= GRID) & (rate[-1] >= GRID)
             quality[row, inside] = np.interp(np.log(GRID[inside]), np.log(rate), psnr)
         reached = np.isfinite(quality).any(axis=0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from radcodec.errors import ModelMismatchError
 from radcodec.quantising.levels import LEVELS, level_of_step, nominal_step
+from radcodec.rate import QUALITIES
 
 #: Depth of the networks that refine others.
 REFINING_DEPTH = 1
@@ -33,6 +34,13 @@ class Plan:
 
     depth: int
     ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that no file can follow."""
+        if not 1 <= self.depth <= 4:
+            raise ValueError(f"there is no depth {self.depth}")
+        if self.ratio is not None and not (self.depth > REFINING_DEPTH and 0 < self.ratio < 100):
+            raise ValueError(f"depth {self.depth} cannot be refined at the ratio {self.ratio}")
 
     def levels(self, level: int) -> tuple[int, int | None]:
         """Levels of the first layer and of the refinement.
@@ -78,6 +86,17 @@ class Rules:
         return self.quality.get(modality) or self.quality.get("xr") or list(USUAL_STEPS)
 
 
+def _ratio(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _steps(values: list[float]) -> list[float]:
+    steps = [float(value) for value in values]
+    if len(steps) != len(QUALITIES) or min(steps) <= 0:
+        raise ValueError(f"qualities need {len(QUALITIES)} steps above 0")
+    return steps
+
+
 def load_rules(folder: Path) -> Rules:
     """Read the rules of a models folder; empty rules where it has none.
 
@@ -95,14 +114,14 @@ def load_rules(folder: Path) -> Rules:
             modality: [
                 (
                     math.inf if entry["up_to_bpp"] is None else float(entry["up_to_bpp"]),
-                    Plan(int(entry["depth"]), entry["refinement_step_ratio"]),
+                    Plan(int(entry["depth"]), _ratio(entry["refinement_step_ratio"])),
                 )
                 for entry in entries
             ]
             for modality, entries in data["plans"].items()
         }
-        return Rules(plans, {m: [float(v) for v in q] for m, q in data["quality"].items()})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Rules(plans, {m: _steps(q) for m, q in data["quality"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelMismatchError(
             f"{path} cannot be read as rules ({error}); reinstall radcodec"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder, network_of
@@ -22,7 +23,10 @@ from radcodec.rate import (
 
 #: Step of a refinement over that of the first layer, where a depth is asked for and no rule
 #: says better.
-USUAL_RATIO = 0.5
+USUAL_RATIO = 0.8
+#: Rate in bits per pixel up to which an asked-for depth goes without refinement, where no rule
+#: says better.
+LOWEST_RATE = 0.03
 
 
 def plans_for(
@@ -39,6 +43,11 @@ def plans_for(
     if depth is not None and depth not in have:
         listed = ", ".join(map(str, have)) or "none"
         raise UsageError(f"there is no {modality} model of depth {depth}; there are: {listed}")
+    if refine and (depth == REFINING_DEPTH or REFINING_DEPTH not in have):
+        raise UsageError(
+            f"a refinement needs a {modality} model of depth {REFINING_DEPTH} and a deeper first "
+            "layer; leave out --refine, or choose another --depth"
+        )
     known = rules.of(network_of(modality, have[0], models) if have else modality)
     usable = [
         (top, plan)
@@ -49,14 +58,16 @@ def plans_for(
         usable = [(top, plan) for top, plan in usable if plan.depth == depth]
     if refine is not None:
         usable = [(top, plan) for top, plan in usable if (plan.ratio is not None) == refine]
-    if usable:
+    if depth is None and usable:
         return usable
+    # Rules are about what is best; who asks for a depth gets all that it can reach.
     chosen = have[-1] if depth is None else depth
-    plain = (float("inf"), Plan(chosen))
-    if chosen == REFINING_DEPTH or REFINING_DEPTH not in have or refine is False:
-        return [plain]
-    refined = (float("inf"), Plan(chosen, USUAL_RATIO))
-    return [refined] if refine else [(0.2, Plan(chosen)), refined]
+    kinds = {plan.ratio is not None for _, plan in usable}
+    if not refine and False not in kinds:
+        usable.insert(0, (LOWEST_RATE, Plan(chosen)))
+    if refine is not False and True not in kinds and chosen > REFINING_DEPTH in have:
+        usable.append((math.inf, Plan(chosen, USUAL_RATIO)))
+    return usable
 
 
 class Search:

@@ -236,6 +236,8 @@ def campaign(
     from radcodec.training import campaign as whole
 
     machine = _machine(device, threads)
+    if not (data / "index.csv").exists():
+        raise click.ClickException(f"{data} has no index.csv, which exporting needs")
     whole.run(
         whole.Campaign(runs, models),
         data,

@@ -181,6 +181,8 @@ def write_bundles(
         picked = random.permutation(len(group))[:per_modality]
         chosen[modality] = [trimmed(group[index]) for index in picked]
     everything = [sample for group in chosen.values() for sample in group]
+    # A modality without images of its own gets the tables of all others.
+    chosen = {modality: group or everything for modality, group in chosen.items()}
     integer = integer_decompressor(joint, everything, bases, seed)
     sets: list[TableSet] = []
     indices: dict[str, tuple[list[int], list[int]]] = {}

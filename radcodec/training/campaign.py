@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radcodec.training import stages
-from radcodec.training.data import load
+from radcodec.training.data import load, read_index
 
 CONFIGS = Path(__file__).parent / "configs"
 #: Depths in the order of their training: what refines others comes after them.
@@ -77,8 +77,14 @@ def run(
         For files that do not name theirs.
     machine : Machine, optional
         Where to train.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the folder has no ``index.csv``.
     """
     machine = machine or stages.Machine()
+    read_index(data, "train")  # Exporting needs the index: better to fail now than at the end.
     samples = load(data, "train", default_modality)
     configs = {depth: stages.read_config(CONFIGS / f"d{depth}.json") for depth in DEPTHS}
     for depth in DEPTHS:

@@ -117,7 +117,6 @@ def test_rates_that_no_plan_reaches_count_for_nothing() -> None:
     assert np.isfinite(lost).all()
 
 
-@pytest.mark.xfail(reason="an infinite PSNR counts as not reached")
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_no_loss_at_all_is_best() -> None:
     rate, quality = _curve(0)

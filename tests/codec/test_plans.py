@@ -91,7 +91,6 @@ def test_broken_rules_are_told(tmp_path: Path, text: str) -> None:
         load_rules(tmp_path)
 
 
-@pytest.mark.xfail(reason="taken as rules, or an error of another class")
 @pytest.mark.parametrize(
     "text",
     [

@@ -252,7 +252,6 @@ def test_a_depth_without_a_model_is_told() -> None:
         _plans(4, None)
 
 
-@pytest.mark.xfail(reason="the request for a refinement is dropped without a word")
 @pytest.mark.parametrize(("depth", "modality"), [(1, "ct"), (2, "mr"), (None, "mr")])
 def test_a_refinement_that_cannot_be_is_refused(depth: int | None, modality: str) -> None:
     # Nothing is shallower than depth 1, and MR has no network to refine with.
