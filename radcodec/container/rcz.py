@@ -9,6 +9,8 @@ import math
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from radcodec.container.chunks import (
@@ -203,8 +205,14 @@ def _unpack_mask(payload: memoryview, header: Header) -> tuple[int, bytes]:
     return value, bytes(payload[_I32.size :])
 
 
+@cache
+def _dictionary() -> bytes:
+    """What data sets are deflated with: usual elements; part of the format, never changed."""
+    return (Path(__file__).parent / "dataset-1.dict").read_bytes()
+
+
 def _deflate(dataset: bytes) -> bytes:
-    deflater = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE)
+    deflater = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE, zdict=_dictionary())
     return _U32.pack(len(dataset)) + deflater.compress(dataset) + deflater.flush()
 
 
@@ -213,7 +221,7 @@ def _inflate(payload: memoryview, limits: Limits) -> bytes:
         raise CorruptError(f"dset holds {len(payload)} bytes, too few for its length")
     (length,) = _U32.unpack_from(payload)
     limits.check_dataset(length)
-    inflater = zlib.decompressobj(_RAW_DEFLATE)
+    inflater = zlib.decompressobj(_RAW_DEFLATE, zdict=_dictionary())
     try:
         # One byte more than promised is enough to see that there is more, and bounds the
         # memory; a bound of 0 would mean none.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import tracemalloc
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -265,3 +267,23 @@ def test_claims_take_no_memory(index: int) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 10 * len(data) + 2**20
+
+
+def test_the_dictionary_is_that_of_the_document() -> None:
+    root = Path(__file__).resolve().parents[2]
+    dictionary = (root / "radcodec" / "container" / "dataset-1.dict").read_bytes()
+    digest = hashlib.sha256(dictionary).hexdigest()
+    document = (root / "docs" / "format.md").read_text(encoding="utf-8")
+    assert f"{len(dictionary)} bytes with the SHA-256\n`{digest}`" in document
+
+
+def test_data_sets_are_deflated_with_the_dictionary() -> None:
+    root = Path(__file__).resolve().parents[2]
+    dictionary = (root / "radcodec" / "container" / "dataset-1.dict").read_bytes()
+    file = small_file(dataset=dictionary[-600:] + b"something else")
+    data = write_rcz(file)
+    chunk = next(entry for entry in list_chunks(data) if entry.type == "dset")
+    assert chunk.length < 60
+    stream = data[chunk.offset + 12 : chunk.offset + 8 + chunk.length]
+    assert zlib.decompressobj(-15, dictionary).decompress(stream) == file.dataset
+    assert read_rcz(data) == file
