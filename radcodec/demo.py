@@ -40,7 +40,7 @@ FILES = (
     "RG1_UNCR.dcm",
     "RG3_UNCR.dcm",
 )
-RATIOS = (50.0, 75.0)
+RATIOS = (20.0, 100.0)
 #: Share of the image's range at which a difference is drawn quite black or quite white.
 DIFFERENCE_RANGE = 0.02
 
@@ -56,7 +56,9 @@ class Row:
     modality : str
         Whose networks were used.
     depth : int
-        Depth of the networks.
+        Depth of the first layer's networks.
+    refined : bool
+        Whether a second layer of depth 1 refines it.
     original_bytes, rcz_bytes : int
         Uncompressed pixels; the whole compressed file, data set included.
     ratio : float
@@ -74,6 +76,7 @@ class Row:
     file: str
     modality: str
     depth: int
+    refined: bool
     original_bytes: int
     rcz_bytes: int
     ratio: float
@@ -152,6 +155,7 @@ def show(name: str, image: GreyImage, ratio: float, output: Path) -> Row:
         file=name,
         modality=result.modality,
         depth=result.depth,
+        refined=result.refined,
         original_bytes=image.uncompressed_bytes,
         rcz_bytes=len(result.data),
         ratio=image.uncompressed_bytes / len(result.data),
@@ -186,7 +190,7 @@ def as_table(rows: list[Row]) -> Table:
         table.add_row(
             row.file,
             row.modality,
-            str(row.depth),
+            f"{row.depth}+1" if row.refined else str(row.depth),
             str(row.original_bytes),
             str(row.rcz_bytes),
             f"{row.ratio:.2f}",

@@ -24,7 +24,7 @@ from radcodec.reading.image import GreyImage
 #: Ratios of the refinement's step to the first layer's that are tried.
 RATIOS = (0.5, 0.8, 1.2)
 #: Levels that make a curve.
-LEVELS = (0, 36, 72, 108, 144, 180, 215, 250)
+LEVELS = (0, 40, 80, 115, 150, 190, 235)
 #: Rates in bits per pixel at which plans are compared.
 GRID: NDArray[np.float64] = np.geomspace(0.01, 4.0, 40)
 #: What a plan is taken to lose, in dB, at a rate that it does not reach.
@@ -36,16 +36,16 @@ WORTHWHILE = 0.05
 #: MS-SSIM in dB, -10 log10(1 - MS-SSIM), that each of `radcodec.rate.QUALITIES` stands for.
 QUALITY_DECIBELS = (8.0, 13.0, 18.0, 24.0, 34.0)
 #: Images are cut to this side in pixels, which keeps the largest from taking all the time.
-SIDE = 1024
+SIDE = 768
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def candidates(depths: list[int]) -> list[Plan]:
-    """Every plan that the depths at hand allow."""
+    """Plans worth trying with the depths at hand: depth 4 leaves too much to refine."""
     plans = [Plan(depth) for depth in depths]
     if 1 in depths:
-        plans += [Plan(depth, ratio) for depth in depths if depth > 1 for ratio in RATIOS]
+        plans += [Plan(depth, ratio) for depth in depths if 1 < depth < 4 for ratio in RATIOS]
     return plans
 
 
@@ -162,7 +162,7 @@ def quality_steps(
 
 
 def write_rules(
-    data: Path, models: Path, log: Callable[[str], None] = print, *, limit: int = 6
+    data: Path, models: Path, log: Callable[[str], None] = print, *, limit: int = 4
 ) -> None:
     """Measure plans on training images and write ``rules.json`` into the models folder.
 

@@ -255,7 +255,7 @@ def campaign(
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    default=6,
+    default=4,
     show_default=True,
     help="Training images of each modality.",
 )

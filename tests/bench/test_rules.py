@@ -39,10 +39,10 @@ PLACE: NDArray[np.float64] = np.arange(len(GRID), dtype=np.float64)
 
 
 def test_candidates_are_what_the_depths_allow() -> None:
-    plans = candidates([1, 2, 4])
+    plans = candidates([1, 2, 3, 4])
     assert len(plans) == len(set(plans))
-    assert {plan for plan in plans if plan.ratio is None} == {Plan(1), Plan(2), Plan(4)}
-    assert {plan.depth for plan in plans if plan.ratio is not None} == {2, 4}
+    assert {plan for plan in plans if plan.ratio is None} == {Plan(d) for d in (1, 2, 3, 4)}
+    assert {plan.depth for plan in plans if plan.ratio is not None} == {2, 3}
     # Without depth 1 nothing is refined.
     assert candidates([2, 3]) == [Plan(2), Plan(3)]
 
