@@ -15,7 +15,7 @@ from radcodec.reading.image import GreyImage
 #: Codec of the rows.
 NAME = "radcodec"
 #: Sizes in bits per pixel that are asked for.
-TARGETS = (0.015, 0.02, 0.03, 0.045, 0.07, 0.1, 0.15, 0.25, 0.4, 0.65, 1.0, 1.6, 2.5)
+TARGETS = (0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.4)
 
 
 def own_points(

@@ -11,13 +11,29 @@ from radcodec.training.loop import Codec
 from radcodec.training.networks import Architecture
 
 
-def save_small(codec: Codec, path: Path) -> None:
-    """Write a codec's weights as float16, its architecture as metadata."""
+def save_small(codec: Codec, path: Path, rest: Path | None = None) -> None:
+    """Write a codec's weights as float16, its architecture as metadata.
+
+    Parameters
+    ----------
+    codec : Codec
+        What to keep.
+    path : Path
+        Where; its folder is made.
+    rest : Path, optional
+        Small checkpoint in the same folder; what it holds with the same values is left out
+        here, as the frozen decompressor of a tuned codec.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: value.detach().cpu().half().contiguous() for name, value in codec.state_dict().items()
     }
     metadata = {key: str(value) for key, value in codec.architecture.as_dict().items()}
+    if rest is not None:
+        metadata["rest"] = rest.name
+        for name, value in load_file(rest).items():
+            if torch.equal(tensors[name], value):
+                del tensors[name]
     save_file(tensors, path, metadata=metadata)
 
 
@@ -26,9 +42,12 @@ def load_small(path: Path) -> Codec:
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as handle:
-        fields = {key: int(value) for key, value in handle.metadata().items()}
-    codec = Codec(Architecture(**fields))
-    codec.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+        metadata = dict(handle.metadata())
+    rest = metadata.pop("rest", None)
+    tensors = {} if rest is None else load_file(path.parent / rest)
+    tensors.update(load_file(path))
+    codec = Codec(Architecture(**{key: int(value) for key, value in metadata.items()}))
+    codec.load_state_dict({name: value.float() for name, value in tensors.items()})
     return codec
 
 

@@ -167,9 +167,10 @@ def export(
     }
     for bundle in write_bundles(models, codec, tuned, images, training, load_bases(bases)):
         log(f"{bundle.path}: {bundle.id}")
-    save_small(codec, models / "checkpoints" / f"d{depth}-joint.safetensors")
+    whole = models / "checkpoints" / f"d{depth}-joint.safetensors"
+    save_small(codec, whole)
     for modality, each in tuned.items():
-        save_small(each, models / "checkpoints" / f"d{depth}-{modality}.safetensors")
+        save_small(each, whole.with_name(f"d{depth}-{modality}.safetensors"), rest=whole)
 
 
 def _tuned(folder: Path, depth: int, modality: str) -> Path | None:

@@ -102,6 +102,14 @@ def test_checkpoints_come_back(samples: list[Sample], tmp_path: Path) -> None:
     for name, value in small.state_dict().items():
         assert torch.equal(value, codec.state_dict()[name].half().float())
     assert path.stat().st_size < 2.5 * sum(v.numel() for v in codec.state_dict().values()) + 8192
+    # A tuned codec leaves out what it shares with the joint one.
+    with torch.no_grad():
+        codec.compressor.convolutions[0].weight.mul_(2)
+    tuned = path.with_name("d1-ct.safetensors")
+    save_small(codec, tuned, rest=path)
+    assert tuned.stat().st_size < path.stat().st_size / 2
+    for name, value in load_codec(tuned).state_dict().items():
+        assert torch.equal(value, codec.state_dict()[name].half().float())
     with pytest.raises(FileNotFoundError):
         load_codec(tmp_path / "nothing")
 
