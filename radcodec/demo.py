@@ -40,7 +40,7 @@ FILES = (
     "RG1_UNCR.dcm",
     "RG3_UNCR.dcm",
 )
-RATIOS = (20.0, 100.0)
+RATIOS = (20.0, 50.0)
 #: Share of the image's range at which a difference is drawn quite black or quite white.
 DIFFERENCE_RANGE = 0.02
 

@@ -15,7 +15,7 @@ from radcodec.quantising.levels import LEVELS
 #: How far a reached ratio or rate may lie from what was asked.
 TOLERANCE = 0.03
 #: Logarithmic distance from the wanted size that ends a search.
-CLOSE = 0.004
+CLOSE = 0.012
 #: How fast the logarithm of the size falls with the level, where nothing is known yet.
 USUAL_SLOPE = 0.02
 #: Least slope that a step of the search trusts.
