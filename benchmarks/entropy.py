@@ -40,12 +40,19 @@ def tile_bits(encoder: Encoder, level: int) -> tuple[float, float]:
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--models", type=click.Path(path_type=Path, exists=True), help="A models folder.")
 @click.option("--limit", type=click.IntRange(min=1), default=8, show_default=True)
-def main(data: Path, models: Path | None, limit: int) -> None:
+@click.option(
+    "--modality",
+    "modalities",
+    multiple=True,
+    type=click.Choice(["xr", "mg", "ct", "mr"]),
+    help="Only these; may be repeated.",
+)
+def main(data: Path, models: Path | None, limit: int, modalities: tuple[str, ...]) -> None:
     """Print real bytes over model entropy by modality, depth and level."""
     store = ModelStore(models)
     for depth in sorted({bundle.depth for bundle in store.compressors()}):
         plan = Plan(2, 1.0) if depth == 1 else Plan(depth)
-        for modality in MODALITIES:
+        for modality in modalities or MODALITIES:
             rows = [row for row in read_index(data, "val") if row.modality == modality][:limit]
             bits, pixels = np.zeros((2, len(LEVELS))), 0
             for row in rows:

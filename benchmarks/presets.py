@@ -56,10 +56,17 @@ def measure(image: GreyImage, modality: str) -> Iterator[tuple[str, list[float]]
 )
 @click.option("--split", default="val", show_default=True, help="Of a folder with an index.")
 @click.option("--limit", type=click.IntRange(min=1), help="Images of each modality, at most.")
-def main(data: Path, split: str, limit: int | None) -> None:
+@click.option(
+    "--modality",
+    "modalities",
+    multiple=True,
+    type=click.Choice(["xr", "mg", "ct", "mr"]),
+    help="Only these; may be repeated.",
+)
+def main(data: Path, split: str, limit: int | None, modalities: tuple[str, ...]) -> None:
     """Print a table of what qualities and densities give."""
     try:
-        sources = choose(find_sources(data, split, warn=click.echo), limit=limit)
+        sources = choose(find_sources(data, split, warn=click.echo), modalities, limit)
         rows: dict[tuple[str, str], list[list[float]]] = {}
         for source in sources:
             for name, values in measure(source.read(), source.modality):
