@@ -1,6 +1,7 @@
 """Speed of network and entropy coder apart, next to OpenJPEG on the same image.
 
-``make speed``.  Every figure is the median of several runs, in megapixels a second, after
+``make speed``.  "Entropy coder" codes the final latents once; "pixels to file" also makes them
+cheaper.  Every figure is the median of several runs, in megapixels a second, after
 one run that is not counted.  OpenJPEG works near the PSNR that radcodec has reached, with as
 many threads as there are cores; the entropy coder uses one, OpenVINO its own choice.
 For figures of one core: ``taskset -c 0 make speed``.

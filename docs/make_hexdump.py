@@ -57,7 +57,7 @@ FIELDS: dict[str, list[tuple[str, str]]] = {
         ("32s", "model id"),
         ("I", "number of tiles"),
     ],
-    "dset": [("I", "inflated length")],
+    "dset": [("I", "inflated length"), ("I", "CRC-32 of the inflated bytes")],
     "qual": [("f", "PSNR in dB"), ("I", "maximum error"), ("32s", "SHA-256 of stored values")],
     "TAIL": [("Q", "length of the file")],
 }

@@ -14,6 +14,8 @@ from radcodec.quantising.levels import LEVELS
 
 #: How far a reached ratio or rate may lie from what was asked.
 TOLERANCE = 0.03
+#: Smallest ratio, rate, PSNR or step that can be asked for.
+SMALLEST = 1e-6
 #: Logarithmic distance from the wanted size that ends a search.
 CLOSE = 0.012
 #: How fast the logarithm of the size falls with the level, where nothing is known yet.
@@ -79,12 +81,10 @@ class Target:
         top = {"quality": 100.0, "level": LEVELS - 1.0, "psnr": 200.0}.get(self.kind, 1e9)
         if self.kind == "usual":
             return
-        low = {"quality": 1.0, "level": 0.0}.get(self.kind, 0.0)
-        if not low <= self.value <= top or (low == 0 and self.kind != "level" and not self.value):
+        low = {"quality": 1.0, "level": 0.0}.get(self.kind, SMALLEST)
+        if not low <= self.value <= top:
             raise UsageError(
-                f"{self.kind} {self.value:g} is out of range; give "
-                f"{'a value above' if low == 0 and self.kind != 'level' else 'from'} {low:g}"
-                f"{'' if top >= 1e9 else f' to {top:g}'}"
+                f"{self.kind} {self.value:g} is out of range; give a value from {low:g} to {top:g}"
             )
 
 

@@ -74,6 +74,7 @@ class RangeDecoder:
 
     def __init__(self, data: bytes, adaptation: int) -> None:
         need(not data.endswith(b"\0"), "decisions end in zero")
+        need(not data.startswith(b"\xff" * 4), "decisions start as none can")
         self.data, self.adaptation, self.at, self.range = data, adaptation, 4, 2**32 - 1
         self.code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
 

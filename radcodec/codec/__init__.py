@@ -15,8 +15,10 @@ from radcodec.codec.plans import Plan, Rules, load_rules
 from radcodec.codec.prepared import Prepared, prepare
 from radcodec.codec.search import Search, plans_for
 from radcodec.container.header import Header
+from radcodec.container.limits import Limits
 from radcodec.container.rcz import Quality, RczFile, read_rcz, write_rcz
-from radcodec.errors import LimitError, VerificationError
+from radcodec.entropy.mask import decode_mask
+from radcodec.errors import VerificationError
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
@@ -38,9 +40,6 @@ __all__ = [
     "peak_of",
     "prepare",
 ]
-
-#: Largest image, in pixels.
-PIXEL_LIMIT = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -154,14 +153,13 @@ def compress(
         If what was written does not read back.
     """
     store = _default_store() if models is None else models
-    if image.stored.size > PIXEL_LIMIT:
-        raise LimitError(
-            f"the image has {image.stored.size} pixels; at most {PIXEL_LIMIT} can be compressed"
-        )
+    rows, columns = image.stored.shape
+    Limits().check_image(rows, columns)
     chosen = modality or image.modality or "generic"
     rules = load_rules(store.root)
     plans = plans_for(chosen, depth, refine, rules, store)
-    encoder, level = Search(prepare(image), chosen, plans, rules, store).meet(target)
+    prepared = prepare(image)
+    encoder, level = Search(prepared, chosen, plans, rules, store).meet(target)
     file = encoder.file(level)
     decibels = max_error = None
     if verify:
@@ -170,7 +168,7 @@ def compress(
         max_error = int(np.abs(image.stored - decoded).max())
         file = replace(file, quality=Quality(decibels, max_error, _digest(decoded)))
     data = write_rcz(file)
-    if verify and not _reads_back(data, file):
+    if verify and not _reads_back(data, file, prepared):
         raise VerificationError(
             "the compressed file does not read back as it was written; nothing was saved"
         )
@@ -187,9 +185,14 @@ def compress(
     )
 
 
-def _reads_back(data: bytes, file: RczFile) -> bool:
+def _reads_back(data: bytes, file: RczFile, prepared: Prepared) -> bool:
+    """Whether a file holds what was meant: tiles are decoded elsewhere, all else is here."""
     read = read_rcz(data)
-    return (read.tiles, read.refinement) == (file.tiles, file.refinement)
+    if replace(read, quality=None) != replace(file, quality=None):
+        return False
+    if read.mask is None or prepared.mask is None:
+        return read.mask is None and prepared.mask is None
+    return bool(np.array_equal(decode_mask(read.mask[1], *prepared.mask.shape), prepared.mask))
 
 
 def decompress(data: bytes, *, models: ModelStore | None = None) -> Restored:

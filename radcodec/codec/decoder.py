@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.codec.layer import FixedImage, decode_layer, skip_map
+from radcodec.codec.layer import BAND, FixedImage, decode_layer, skip_map
 from radcodec.container.header import Header
 from radcodec.container.layers import Grid
 from radcodec.container.rcz import RczFile
@@ -31,7 +31,10 @@ def restore(
 ) -> NDArray[np.int32]:
     """Map a fixed-point image to stored values, and put the background back."""
     mapping = IntensityMap(header.low, header.high, header.inverted)
-    stored = mapping.from_fixed(fixed.values, fixed.fraction_bits)
+    stored = np.empty(fixed.values.shape, np.int32)
+    for top in range(0, len(stored), BAND):
+        band = slice(top, top + BAND)
+        stored[band] = mapping.from_fixed(fixed.values[band], fixed.fraction_bits)
     if mask is not None and background is not None:
         stored[mask] = background
     return stored

@@ -18,6 +18,8 @@ from radcodec.quantising.quantise import quantise
 
 #: What a refinement's input has added, so that no difference is the middle of its range.
 MID_GREY = 0.5
+#: Rows that are worked on at a time where numbers take 64 bits.
+BAND = 256
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ class FixedImage:
 
     Attributes
     ----------
-    values : ndarray of int64, shape (rows, columns)
+    values : ndarray of int32, shape (rows, columns)
         In units of ``2**-fraction_bits``.
     fraction_bits : int
         8 to 30.
     """
 
-    values: NDArray[np.int64]
+    values: NDArray[np.int32]
     fraction_bits: int
 
     def clamped(self) -> FixedImage:
@@ -40,11 +42,18 @@ class FixedImage:
         return FixedImage(np.clip(self.values, 0, 1 << self.fraction_bits), self.fraction_bits)
 
     def refined(self, other: FixedImage) -> FixedImage:
-        """Add a refinement, whose middle grey stands for no change; exact."""
+        """Add a refinement, whose middle grey stands for no change; exact, then clamped.
+
+        Sums take 64 bits, and are made a band of rows at a time to bound the memory.
+        """
         bits = max(self.fraction_bits, other.fraction_bits)
-        own = self.values << (bits - self.fraction_bits)
-        change = other.values << (bits - other.fraction_bits)
-        return FixedImage(own + change - (1 << (bits - 1)), bits)
+        out = np.empty(self.values.shape, np.int32)
+        for top in range(0, len(out), BAND):
+            band = slice(top, top + BAND)
+            own = self.values[band].astype(np.int64) << (bits - self.fraction_bits)
+            change = other.values[band].astype(np.int64) << (bits - other.fraction_bits)
+            out[band] = np.clip(own + change - (1 << (bits - 1)), 0, 1 << bits)
+        return FixedImage(out, bits)
 
 
 def skip_map(mask: NDArray[np.bool_] | None, grid: Grid) -> NDArray[np.bool_]:
@@ -75,7 +84,7 @@ def decode_layer(
             data, (latent.shape[0], *part.shape), part, decompressor.table_sets
         )
     fixed = decompressor.fixed_image(latent, level)[: grid.rows, : grid.columns]
-    return FixedImage(fixed.astype(np.int64), decompressor.fraction_bits)
+    return FixedImage(fixed, decompressor.fraction_bits)
 
 
 class LayerEncoder:
@@ -142,7 +151,8 @@ class LayerEncoder:
         if not self._worth:
             return plain
         cheaper = economise(q, exact, skip, sets[plain[0]], self._worth)
-        return encode_tile(cheaper, skip, sets, self._candidates)
+        coded = encode_tile(cheaper, skip, sets, self._candidates)
+        return min(coded, plain, key=len)
 
     def decoded(self, level: int) -> FixedImage:
         """What the tiles of a level decode to; the latest level is kept."""

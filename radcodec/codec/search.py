@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder, network_of
+from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder
 from radcodec.codec.plans import REFINING_DEPTH, Plan, Rules
 from radcodec.codec.prepared import Prepared
-from radcodec.errors import UsageError
+from radcodec.errors import ModelNotFoundError, UsageError
 from radcodec.network.store import ModelStore
 from radcodec.quantising.levels import LEVELS
 from radcodec.rate import (
@@ -23,7 +23,7 @@ from radcodec.rate import (
 
 #: Step of a refinement over that of the first layer, where a depth is asked for and no rule
 #: says better.
-USUAL_RATIO = 0.8
+USUAL_STEP_RATIO = 0.8
 #: Rate in bits per pixel up to which an asked-for depth goes without refinement, where no rule
 #: says better.
 LOWEST_RATE = 0.03
@@ -37,18 +37,30 @@ def plans_for(
     Raises
     ------
     UsageError
-        If there is no such model.
+        If there is no such model, or nothing to refine with.
+    ModelNotFoundError
+        If there is no compressor at all that serves the modality.
     """
-    have = models.depths(SERVED_BY.get(modality, modality))
-    if depth is not None and depth not in have:
-        listed = ", ".join(map(str, have)) or "none"
-        raise UsageError(f"there is no {modality} model of depth {depth}; there are: {listed}")
-    if refine and (depth == REFINING_DEPTH or REFINING_DEPTH not in have):
-        raise UsageError(
-            f"a refinement needs a {modality} model of depth {REFINING_DEPTH} and a deeper first "
-            "layer; leave out --refine, or choose another --depth"
+    served = SERVED_BY.get(modality, modality)
+    have = sorted({*models.depths(modality), *models.depths(served)})
+    if not have:
+        raise ModelNotFoundError(
+            f"there is no compressor for {modality} in {models.root}; reinstall radcodec"
         )
-    known = rules.of(network_of(modality, have[0], models) if have else modality)
+    if depth is not None and depth not in have:
+        listed = ", ".join(map(str, have))
+        raise UsageError(f"there is no {modality} model of depth {depth}; there are: {listed}")
+    if refine and depth == REFINING_DEPTH:
+        raise UsageError(
+            f"depth {depth} cannot be refined, as nothing is shallower; leave out --refine, or "
+            "choose another --depth"
+        )
+    if refine and have[0] != REFINING_DEPTH:
+        raise UsageError(
+            f"refinements need a model of depth {REFINING_DEPTH} for {modality}, and there is "
+            "none; leave out --refine"
+        )
+    known = rules.of(modality) or rules.of(served)
     usable = [
         (top, plan)
         for top, plan in known
@@ -66,7 +78,7 @@ def plans_for(
     if not refine and False not in kinds:
         usable.insert(0, (LOWEST_RATE, Plan(chosen)))
     if refine is not False and True not in kinds and chosen > REFINING_DEPTH in have:
-        usable.append((math.inf, Plan(chosen, USUAL_RATIO)))
+        usable.append((math.inf, Plan(chosen, USUAL_STEP_RATIO)))
     return usable
 
 
@@ -136,6 +148,7 @@ class Search:
                 break
             # One step at a time, so that two plans cannot send each other back and forth far.
             place += 1 if better > place else -1
+        # Where the walk has not settled, the last plan tried is as good as its neighbour.
         return encoder, level
 
     def by_size(self, wanted: float) -> tuple[Encoder, int] | None:
@@ -227,7 +240,8 @@ class Search:
         whole = image.uncompressed_bytes
         raise UsageError(
             f"{asked} is out of reach for this image: the models reach ratios "
-            f"{whole / high:.1f} to {whole / low:.1f} ({self._bpp(low):.3f} to "
-            f"{self._bpp(high):.3f} bits per pixel, of which the data set and other "
-            "fixed parts are in every file); ask for a value in that range"
+            f"{whole / high:.3g} to {whole / low:.3g} ({self._bpp(low):.3g} to "
+            f"{self._bpp(high):.3g} bits per pixel, of which the data set and other "
+            "fixed parts are in every file); ask for a value in that range, "
+            "or leave out --depth and --refine where you gave them"
         )

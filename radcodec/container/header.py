@@ -34,7 +34,7 @@ class Header:
     Attributes
     ----------
     modality : str
-        One of `MODALITIES`: whose compressor made the file.  The decoder does not need it.
+        One of `MODALITIES`: what the image is.  The decoder does not need it.
     depth : int
         Digest units of the first layer's networks, 1 to 4.
     bits_allocated : int

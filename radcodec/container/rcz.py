@@ -5,6 +5,7 @@ docs/format.md is the law; this module follows it.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
 import zlib
@@ -29,11 +30,12 @@ from radcodec.container.layers import (
     unpack_tiles,
 )
 from radcodec.container.limits import Limits
-from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
+from radcodec.errors import CorruptError, FormatError, ModelMismatchError, UnsupportedVersionError
 
 _KNOWN = ("HEAD", "MASK", "LATN", "REFN", "dset", "qual", "TAIL")
 _I32 = struct.Struct("<i")
-_U32 = struct.Struct("<I")
+_DATASET = struct.Struct("<2I")
+_DICTIONARY_SHA256 = "2cfdacc5eceecd4735d3cabd01d3ad421e56771f098965e984a4603481652f9e"
 _QUALITY = struct.Struct("<fI32s")
 _MOST_DECIBELS = 1e6
 #: Negative window bits ask zlib for raw DEFLATE, without its own header and checksum.
@@ -208,28 +210,40 @@ def _unpack_mask(payload: memoryview, header: Header) -> tuple[int, bytes]:
 @cache
 def _dictionary() -> bytes:
     """What data sets are deflated with: usual elements; part of the format, never changed."""
-    return (Path(__file__).parent / "dataset-1.dict").read_bytes()
+    path = Path(__file__).parent / "dataset-1.dict"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelMismatchError(
+            f"{path} cannot be read ({error.strerror}); reinstall radcodec"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != _DICTIONARY_SHA256:
+        raise ModelMismatchError(f"{path} is not the one of the format; reinstall radcodec")
+    return data
 
 
 def _deflate(dataset: bytes) -> bytes:
     deflater = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE, zdict=_dictionary())
-    return _U32.pack(len(dataset)) + deflater.compress(dataset) + deflater.flush()
+    start = _DATASET.pack(len(dataset), zlib.crc32(dataset))
+    return start + deflater.compress(dataset) + deflater.flush()
 
 
 def _inflate(payload: memoryview, limits: Limits) -> bytes:
-    if len(payload) < _U32.size:
-        raise CorruptError(f"dset holds {len(payload)} bytes, too few for its length")
-    (length,) = _U32.unpack_from(payload)
+    if len(payload) < _DATASET.size:
+        raise CorruptError(f"dset holds {len(payload)} bytes, too few for its length and CRC")
+    length, recorded = _DATASET.unpack_from(payload)
     limits.check_dataset(length)
     inflater = zlib.decompressobj(_RAW_DEFLATE, zdict=_dictionary())
     try:
         # One byte more than promised is enough to see that there is more, and bounds the
         # memory; a bound of 0 would mean none.
-        dataset = inflater.decompress(payload[_U32.size :], length + 1)
+        dataset = inflater.decompress(payload[_DATASET.size :], length + 1)
     except zlib.error as error:
         raise CorruptError(f"dset does not inflate: {error}") from error
     if len(dataset) != length or not inflater.eof or inflater.unused_data:
         raise CorruptError(f"dset does not inflate to the {length} bytes that it claims")
+    if zlib.crc32(dataset) != recorded:
+        raise CorruptError("dset inflates to other bytes than were compressed; get a new copy")
     return dataset
 
 

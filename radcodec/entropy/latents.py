@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.decisions import decision_units, encode_decisions
 from radcodec.entropy.decoding import LOOK_AHEAD, PROBLEMS, read_tile
+from radcodec.entropy.rangecoder import IMPOSSIBLE_START
 from radcodec.entropy.tables import INFORMATION_UNITS, TableSet
 from radcodec.entropy.tokens import Analysis, Tokens, analyse, raw_bits, sum_over, tokens_of, write
 from radcodec.errors import CorruptError
@@ -51,6 +52,8 @@ def _decision_part(data: bytes) -> tuple[int, int]:
         problem = "the stream ends within its decisions"
     elif length > 0 and data[start + length - 1] == 0:
         problem = "its decisions end in zero"
+    elif data[start : start + length].startswith(IMPOSSIBLE_START):
+        problem = "its decisions are not valid"
     if problem is not None:
         raise CorruptError(f"latent tile: {problem}; the file is damaged, get a new copy")
     return start, start + length

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.compiled import compiled
 from radcodec.entropy.rangecoder import (
+    IMPOSSIBLE_START,
     SPARE_BYTES,
     WHOLE,
     decode_bit,
@@ -171,12 +172,15 @@ def decode_mask(data: bytes, rows: int, cols: int) -> NDArray[np.bool_]:
     Raises
     ------
     CorruptError
-        The stream holds more bytes than the mask takes, or ends in a zero byte.
+        The stream holds more bytes than the mask takes, ends in a zero byte, or starts as
+        none can.
     """
     if rows < 1 or cols < 1:
         raise ValueError(f"a mask has rows and columns, not shape {(rows, cols)}")
     if data.endswith(b"\0"):
         raise CorruptError("background mask: ends in zero; the file is damaged, get a new copy")
+    if data.startswith(IMPOSSIBLE_START):
+        raise CorruptError("background mask: not valid; the file is damaged, get a new copy")
     padded = np.zeros((rows + BORDER, cols + 2 * BORDER), dtype=np.uint8)
     states = np.zeros((-(-rows // BLOCK), -(-cols // BLOCK)), dtype=np.uint8)
     if len(data) > _decode(np.frombuffer(data, dtype=np.uint8), padded, states):

@@ -30,6 +30,11 @@ _LOW, _RANGE, _CACHE, _PENDING, _END = 0, 1, 2, 3, 4
 _CODE, _NEXT = 0, 2
 
 
+#: No stream starts with these bytes, since what is coded lies below the whole range.  A decoder
+#: that took them would leave the numbers for which the coder is defined.
+IMPOSSIBLE_START = b"\xff\xff\xff\xff"
+
+
 @compiled
 def new_encoder() -> NDArray[np.int64]:
     """Return the state of an encoder that has coded nothing."""

@@ -13,11 +13,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from radcodec.codec import BaseEncoder, Encoder, Plan, check, compress, decompress, prepare
+from radcodec.codec import (
+    BaseEncoder,
+    Encoder,
+    Plan,
+    check,
+    compress,
+    decompress,
+    prepare,
+    prepared,
+)
 from radcodec.codec import encoder as encoder_module
 from radcodec.codec.layer import MID_GREY, LayerEncoder
 from radcodec.container.rcz import RczFile, list_chunks, read_rcz, write_rcz
-from radcodec.errors import CorruptError, LimitError, ModelNotFoundError, RadcodecError
+from radcodec.errors import (
+    CorruptError,
+    LimitError,
+    ModelNotFoundError,
+    RadcodecError,
+    VerificationError,
+)
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
 from radcodec.reading.image import GreyImage
@@ -325,3 +340,16 @@ def test_decoding_is_the_same_in_tiles(models: ModelStore) -> None:
         latent = random.normal(0, 2, (bundle.latents, 40, 33)).astype(np.int32)
         whole = net.fixed_image(latent, 100)
         assert np.array_equal(net.fixed_image(latent, 100, tile=64), whole)
+
+
+def test_verification_sees_a_mask_that_was_miscoded(
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(4)
+    stored = random.normal(1000, 200, (120, 90)).astype(np.int32)
+    stored[:60] = -2000
+    image = grey(stored, signed=True)
+    encode = prepared.encode_mask
+    monkeypatch.setattr(prepared, "encode_mask", lambda mask: encode(np.roll(mask, 3, axis=0)))
+    with pytest.raises(VerificationError):
+        compress(image, depth=3, target=Target("level", 200), models=models)

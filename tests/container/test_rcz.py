@@ -177,7 +177,7 @@ def test_writer_refuses_wrong_parts(changes: dict[str, Any]) -> None:
         [HEAD, LATN, raw_chunk(b"REFN", b"\2" + REFINED[1:])],
         [HEAD, LATN, raw_chunk(b"REFN", REFINED[:2] + b"\1" + REFINED[3:])],
         [HEAD, LATN, raw_chunk(b"dset", b"abc")],
-        [HEAD, LATN, raw_chunk(b"dset", struct.pack("<I", 5) + b"\xff\xff")],
+        [HEAD, LATN, raw_chunk(b"dset", struct.pack("<2I", 5, 0) + b"\xff\xff")],
         [HEAD, LATN, raw_chunk(b"qual", b"")],
         [HEAD, LATN, raw_chunk(b"qual", struct.pack("<fI32s", float("nan"), 0, b""))],
     ],
@@ -191,7 +191,7 @@ def deflated(content: bytes, claim: int) -> bytes:
     """Return a dset chunk of `content` that claims `claim` bytes."""
     deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
     stream = deflater.compress(content) + deflater.flush()
-    return raw_chunk(b"dset", struct.pack("<I", claim) + stream)
+    return raw_chunk(b"dset", struct.pack("<2I", claim, zlib.crc32(content)) + stream)
 
 
 @pytest.mark.parametrize("claim", [0, 99, 101, 2**20])
@@ -269,6 +269,13 @@ def test_claims_take_no_memory(index: int) -> None:
     assert peak < 10 * len(data) + 2**20
 
 
+def test_a_data_set_of_the_right_length_but_other_bytes() -> None:
+    chunk = deflated(b"abc", 3)
+    payload = chunk[8:12] + struct.pack("<I", zlib.crc32(b"abd")) + chunk[16:-4]
+    with pytest.raises(CorruptError, match="other bytes"):
+        read_rcz(raw_file(HEAD, LATN, raw_chunk(b"dset", payload)))
+
+
 def test_the_dictionary_is_that_of_the_document() -> None:
     root = Path(__file__).resolve().parents[2]
     dictionary = (root / "radcodec" / "container" / "dataset-1.dict").read_bytes()
@@ -283,7 +290,7 @@ def test_data_sets_are_deflated_with_the_dictionary() -> None:
     file = small_file(dataset=dictionary[-600:] + b"something else")
     data = write_rcz(file)
     chunk = next(entry for entry in list_chunks(data) if entry.type == "dset")
-    assert chunk.length < 60
-    stream = data[chunk.offset + 12 : chunk.offset + 8 + chunk.length]
+    assert chunk.length < 64
+    stream = data[chunk.offset + 16 : chunk.offset + 8 + chunk.length]
     assert zlib.decompressobj(-15, dictionary).decompress(stream) == file.dataset
     assert read_rcz(data) == file

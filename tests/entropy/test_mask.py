@@ -107,3 +107,9 @@ def test_sizes() -> None:
 def test_a_mask_without_pixels_is_a_mistake(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="rows and columns"):
         encode_mask(np.zeros(shape, dtype=bool))
+
+
+@pytest.mark.parametrize("stream", ["ffffffffbca51ed7800b3e", "ffffffff3ec639f3c67f84", "ffffffff"])
+def test_a_start_that_no_encoder_writes_is_refused(stream: str) -> None:
+    with pytest.raises(CorruptError):
+        decode_mask(bytes.fromhex(stream), 100, 120)
