@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ WORTHWHILE = 0.05
 #: MS-SSIM in dB, -10 log10(1 - MS-SSIM), that each of `radcodec.rate.QUALITIES` stands for.
 QUALITY_DECIBELS = (8.0, 13.0, 18.0, 24.0, 34.0)
 #: Images are cut to this side in pixels, which keeps the largest from taking all the time.
-SIDE = 768
+SIDE = 1024
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -162,7 +162,12 @@ def quality_steps(
 
 
 def write_rules(
-    data: Path, models: Path, log: Callable[[str], None] = print, *, limit: int = 4
+    data: Path,
+    models: Path,
+    log: Callable[[str], None] = print,
+    *,
+    limit: int = 6,
+    modalities: Sequence[str] = (),
 ) -> None:
     """Measure plans on training images and write ``rules.json`` into the models folder.
 
@@ -176,10 +181,14 @@ def write_rules(
         Takes lines of progress.
     limit : int
         Images of each modality.
+    modalities : sequence of str
+        Find the rules of these and keep those of all others; none for all.
     """
     store = ModelStore(models)
-    sources = choose(find_sources(data, "train", warn=log), limit=limit)
+    sources = choose(find_sources(data, "train", warn=log), modalities, limit)
     out: dict[str, dict[str, Any]] = {"plans": {}, "quality": {}}
+    if modalities and (models / RULES).exists():
+        out = json.loads((models / RULES).read_text())
     for modality in sorted({source.modality for source in sources}):
         images = [_middle(source.read()) for source in sources if source.modality == modality]
         network = network_of(modality, store.compressors()[0].depth, store)

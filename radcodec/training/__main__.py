@@ -255,15 +255,22 @@ def campaign(
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    default=4,
+    default=6,
     show_default=True,
     help="Training images of each modality.",
 )
-def rules(data: Path, models: Path, limit: int) -> None:
+@click.option(
+    "--modality",
+    "modalities",
+    multiple=True,
+    type=click.Choice(["xr", "mg", "ct", "mr"]),
+    help="Only these, all other rules stay; may be repeated.",
+)
+def rules(data: Path, models: Path, limit: int, modalities: tuple[str, ...]) -> None:
     """Find which depth suits which rate on training images, and write rules.json."""
     from radcodec.bench.rules import write_rules
 
-    write_rules(data, models, click.echo, limit=limit)
+    write_rules(data, models, click.echo, limit=limit, modalities=modalities)
 
 
 if __name__ == "__main__":
