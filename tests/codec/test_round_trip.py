@@ -26,6 +26,7 @@ from radcodec.codec import (
 from radcodec.codec import encoder as encoder_module
 from radcodec.codec.layer import MID_GREY, LayerEncoder
 from radcodec.container.rcz import RczFile, list_chunks, read_rcz, write_rcz
+from radcodec.entropy.mask import encode_mask
 from radcodec.errors import (
     CorruptError,
     LimitError,
@@ -349,7 +350,6 @@ def test_verification_sees_a_mask_that_was_miscoded(
     stored = random.normal(1000, 200, (120, 90)).astype(np.int32)
     stored[:60] = -2000
     image = grey(stored, signed=True)
-    encode = prepared.encode_mask
-    monkeypatch.setattr(prepared, "encode_mask", lambda mask: encode(np.roll(mask, 3, axis=0)))
+    monkeypatch.setattr(prepared, "encode_mask", lambda m: encode_mask(np.roll(m, 3, axis=0)))
     with pytest.raises(VerificationError):
         compress(image, depth=3, target=Target("level", 200), models=models)
