@@ -17,7 +17,7 @@ _SHORT = 100
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the whole manifests as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print whole manifests and figures as JSON.")
 @loudness_options
 def models(as_json: bool) -> None:
     """List the models: modality, depth, identity, training data and figures."""
@@ -27,7 +27,12 @@ def models(as_json: bool) -> None:
     bundles = [*store.decompressors(), *store.compressors()]
     if as_json:
         listed = [
-            {"id": bundle.id, "path": str(bundle.path), "manifest": bundle.manifest}
+            {
+                "id": bundle.id,
+                "path": str(bundle.path),
+                "manifest": bundle.manifest,
+                "figures": bundle.figures,
+            }
             for bundle in bundles
         ]
         click.echo(json.dumps(listed, indent=2))
@@ -48,4 +53,10 @@ def _describe(bundle: Bundle) -> str:
         if len(text) > _SHORT:
             text = text[: _SHORT - 1] + "…"
         lines.append(f"    {name}: {text}")
+    for point in bundle.figures.get("levels", []):
+        images = bundle.figures.get("images", "?")
+        lines.append(
+            f"    level {point['level']}: {point['bits_per_pixel']} bits per pixel, "
+            f"{point['psnr_db']} dB on {images} held-out images"
+        )
     return "\n".join(lines)

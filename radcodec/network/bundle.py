@@ -15,6 +15,8 @@ from typing import Any
 from radcodec.errors import ModelMismatchError, ModelNotFoundError
 
 MANIFEST = "manifest.json"
+#: Figures on held-out images, beside the manifest and no part of the bundle's identity.
+CARD = "card.json"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,15 @@ class Bundle:
         """Modality of a compressor; None for a decompressor, which serves all."""
         value = self.manifest.get("modality")
         return None if value is None else str(value)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What the card says; empty where there is none that can be read."""
+        try:
+            card: dict[str, Any] = json.loads((self.path / CARD).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return card
 
     @property
     def latents(self) -> int:
@@ -125,7 +136,7 @@ def write_manifest(path: Path, fields: dict[str, Any]) -> Bundle:
     files = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(path.iterdir())
-        if file.name not in (MANIFEST, "card.json", "README.md")
+        if file.name not in (MANIFEST, CARD, "README.md")
     }
     text = json.dumps({**fields, "files": files}, indent=1, sort_keys=True) + "\n"
     (path / MANIFEST).write_bytes(text.encode())

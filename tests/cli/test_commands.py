@@ -286,3 +286,21 @@ def test_missing_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         result = run(command)
         assert result.exit_code == 6
         assert "RADCODEC_MODELS" in result.stderr
+
+
+def test_models_shows_the_figures_of_a_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "d2" / "compressor-ct"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"kind": "compressor", "depth": 2, "modality": "ct"}')
+    card = {"images": 5, "levels": [{"level": 60, "bits_per_pixel": 0.41, "psnr_db": 48.2}]}
+    (folder / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("RADCODEC_MODELS", str(tmp_path))
+    ran = CliRunner().invoke(main, ["models"])
+    assert ran.exit_code == 0
+    assert "level 60: 0.41 bits per pixel, 48.2 dB on 5 held-out images" in ran.output
+    ran = CliRunner().invoke(main, ["models", "--json"])
+    assert json.loads(ran.output)[0]["figures"] == card
+    (folder / "card.json").write_text("broken")
+    assert CliRunner().invoke(main, ["models"]).exit_code == 0

@@ -1,0 +1,70 @@
+"""Write each compressor's figures on held-out images beside its manifest, as ``card.json``.
+
+``python benchmarks/cards.py --data FOLDER`` with an ``index.csv`` in FOLDER.  Each compressor is
+measured with its own depth alone, depth 1 refining depth 2, at a few quality levels: mean bits
+per pixel and PSNR over images of the split `val`.  A card is not part of a bundle's identity.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+
+from radcodec.bench.images import choose, find_sources
+from radcodec.codec import BaseEncoder, Encoder, Plan, prepare
+from radcodec.errors import RadcodecError
+from radcodec.network.bundle import CARD
+from radcodec.network.store import ModelStore
+
+LEVELS = (60, 120, 180)
+
+
+@click.command()
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False, exists=True), required=True
+)
+@click.option(
+    "--models", type=click.Path(path_type=Path, exists=True), default="models", show_default=True
+)
+@click.option("--limit", type=click.IntRange(min=1), default=6, show_default=True)
+def main(data: Path, models: Path, limit: int) -> None:
+    """Measure every compressor on images of its modality."""
+    try:
+        store = ModelStore(models)
+        sources = choose(find_sources(data, "val", warn=click.echo), limit=limit)
+        for bundle in store.compressors():
+            plan = Plan(2, 0.8) if bundle.depth == 1 else Plan(bundle.depth)
+            measured = []
+            for source in sources:
+                if source.modality != bundle.modality:
+                    continue
+                prepared = prepare(source.read())
+                base = BaseEncoder(prepared, source.modality, plan.depth, store)
+                encoder = Encoder(base, plan)
+                pixels = prepared.image.stored.size
+                measured.append(
+                    [(8 * encoder.size(level) / pixels, encoder.psnr(level)) for level in LEVELS]
+                )
+            if not measured:
+                continue
+            means = np.array(measured).mean(axis=0)
+            card = {
+                "split": "val",
+                "images": len(measured),
+                "refines_depth": 2 if bundle.depth == 1 else None,
+                "levels": [
+                    {"level": level, "bits_per_pixel": round(bpp, 4), "psnr_db": round(psnr, 2)}
+                    for level, (bpp, psnr) in zip(LEVELS, means.tolist(), strict=True)
+                ],
+            }
+            (bundle.path / CARD).write_text(json.dumps(card, indent=1) + "\n")
+            click.echo(f"{bundle.path}: {json.dumps(card)}")
+    except RadcodecError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
