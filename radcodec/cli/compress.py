@@ -153,6 +153,11 @@ def compress(
             destination.prepare(place)
             write_file(place, result.data, force=force)
         note(_line(path, place, result, seconds))
+        if len(result.data) > path.stat().st_size:
+            note(
+                f"{path}: the result is larger than its source, which is compressed already; "
+                "ask for a higher --ratio, or keep the source"
+            )
         if remove and place is not None:
             remove_source(path, place, result.data)
 

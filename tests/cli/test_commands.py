@@ -304,3 +304,17 @@ def test_models_shows_the_figures_of_a_card(
     assert json.loads(ran.output)[0]["figures"] == card
     (folder / "card.json").write_text("broken")
     assert CliRunner().invoke(main, ["models"]).exit_code == 0
+
+
+def test_a_result_larger_than_its_source_is_told(tmp_path: Path) -> None:
+    from pydicom.data import get_testdata_file
+
+    found = get_testdata_file("JPEG2000.dcm", download=False)
+    assert isinstance(found, str)
+    path = tmp_path / "small.dcm"
+    path.write_bytes(Path(found).read_bytes())
+    ran = CliRunner().invoke(main, ["compress", str(path)])
+    assert ran.exit_code == 0
+    larger = path.with_suffix(".rcz").stat().st_size > path.stat().st_size
+    assert ("larger than its source" in ran.output) == larger
+    assert larger
