@@ -41,13 +41,9 @@ def main(data: Path, models: Path, limit: int) -> None:
             for source in sources:
                 if source.modality != bundle.modality:
                     continue
-                prepared = prepare(source.read())
-                base = BaseEncoder(prepared, source.modality, plan.depth, store)
+                base = BaseEncoder(prepare(source.read()), source.modality, plan.depth, store)
                 encoder = Encoder(base, plan)
-                pixels = prepared.image.stored.size
-                measured.append(
-                    [(8 * encoder.size(level) / pixels, encoder.psnr(level)) for level in LEVELS]
-                )
+                measured.append([encoder.point(level) for level in LEVELS])
             if not measured:
                 continue
             means = np.array(measured).mean(axis=0)

@@ -30,8 +30,7 @@ def curve(
     """Rate in bits per pixel and PSNR in dB of several levels."""
     base = BaseEncoder(prepared, modality, plan.depth, models, worth=worth)
     encoder = Encoder(base, plan)
-    pixels = prepared.image.stored.size
-    return [(8 * encoder.size(level) / pixels, encoder.psnr(level)) for level in LEVELS]
+    return [encoder.point(level) for level in LEVELS]
 
 
 @click.command()

@@ -20,6 +20,7 @@ from radcodec.metrics.quality import ms_ssim
 from radcodec.network.store import ModelStore
 from radcodec.rate import QUALITIES
 from radcodec.reading.image import GreyImage
+from radcodec.training.data import middle_of
 
 #: Ratios of the refinement's step to the first layer's that are tried.
 RATIOS = (0.5, 0.8, 1.2)
@@ -60,11 +61,7 @@ def curves_of(
         if plan.depth not in bases:
             bases[plan.depth] = BaseEncoder(prepared, modality, plan.depth, models)
         encoder = Encoder(bases[plan.depth], plan)
-        points = [
-            (8 * encoder.size(level) / image.stored.size, encoder.psnr(level))
-            for level in reversed(LEVELS)
-        ]
-        rate, quality = np.array(points).T
+        rate, quality = np.array([encoder.point(level) for level in reversed(LEVELS)]).T
         out[plan] = (rate, quality)
     return out
 
@@ -206,5 +203,4 @@ def write_rules(
 
 def _middle(image: GreyImage) -> GreyImage:
     """Cut the middle out of a large image."""
-    top, left = (max((side - SIDE) // 2, 0) for side in image.stored.shape)
-    return replace(image, stored=image.stored[top : top + SIDE, left : left + SIDE].copy())
+    return replace(image, stored=middle_of(image.stored, SIDE).copy())

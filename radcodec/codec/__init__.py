@@ -154,7 +154,10 @@ def compress(
     """
     store = _default_store() if models is None else models
     rows, columns = image.stored.shape
-    Limits().check_image(rows, columns)
+    limits = Limits()
+    limits.check_image(rows, columns)
+    if image.dataset is not None:
+        limits.check_dataset(len(image.dataset))
     chosen = modality or image.modality or "generic"
     rules = load_rules(store.root)
     plans = plans_for(chosen, depth, refine, rules, store)

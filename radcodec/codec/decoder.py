@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from radcodec.codec.layer import BAND, FixedImage, decode_layer, skip_map
 from radcodec.container.header import Header
-from radcodec.container.layers import Grid
 from radcodec.container.rcz import RczFile
 from radcodec.entropy.mask import decode_mask
 from radcodec.errors import CorruptError
@@ -67,7 +66,7 @@ def decode(file: RczFile, models: ModelStore) -> NDArray[np.int32]:
     fixed = decode_layer(file.tiles, grid, skip_map(mask, grid), networks[0], header.level)
     fixed = fixed.clamped()
     if file.refinement is not None:
-        fine = Grid(header.rows, header.columns, file.refinement.depth, header.tile_log2)
+        fine = grid.at_depth(file.refinement.depth)
         change = decode_layer(
             file.refinement.tiles, fine, skip_map(mask, fine), networks[1], file.refinement.level
         )

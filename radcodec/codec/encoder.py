@@ -16,6 +16,8 @@ from radcodec.container.layers import Grid, Refinement
 from radcodec.container.rcz import Quality, RczFile, write_rcz
 from radcodec.entropy.economy import WORTH
 from radcodec.metrics.quality import psnr
+from radcodec.network.compressor import Compressor
+from radcodec.network.decompressor import Decompressor
 from radcodec.network.store import ModelStore
 
 #: Whose compressor serves a modality that has none of its own.
@@ -25,6 +27,12 @@ SERVED_BY = {"mg": "xr", "generic": "xr"}
 def network_of(modality: str, depth: int, models: ModelStore) -> str:
     """Modality whose compressor serves `modality` at a depth."""
     return modality if depth in models.depths(modality) else SERVED_BY.get(modality, modality)
+
+
+def _networks(modality: str, depth: int, models: ModelStore) -> tuple[Compressor, Decompressor]:
+    """The network pair that serves a modality at a depth."""
+    compressor = models.compressor(network_of(modality, depth, models), depth)
+    return compressor, models.decompressor(compressor.bundle.manifest["decompressor"])
 
 
 def peak_of(stored: NDArray[np.int32]) -> int:
@@ -60,8 +68,7 @@ class BaseEncoder:
     ) -> None:
         self.prepared, self.modality, self.models = prepared, modality, models
         self.worth = worth
-        compressor = models.compressor(network_of(modality, depth, models), depth)
-        decompressor = models.decompressor(compressor.bundle.manifest["decompressor"])
+        compressor, decompressor = _networks(modality, depth, models)
         image = prepared.image
         rows, columns = image.stored.shape
         self.header = Header(
@@ -105,17 +112,14 @@ class Encoder:
     def _refinement(self, base_level: int) -> LayerEncoder:
         """What the first layer leaves at a level, to be coded; the latest is kept."""
         if self._refining is None or self._refining[0] != base_level:
-            base, models, prepared = self.base, self.base.models, self.prepared
-            network = network_of(base.modality, REFINING_DEPTH, models)
-            compressor = models.compressor(network, REFINING_DEPTH)
-            decompressor = models.decompressor(compressor.bundle.manifest["decompressor"])
+            base, prepared = self.base, self.prepared
+            compressor, decompressor = _networks(base.modality, REFINING_DEPTH, base.models)
             coded = base.layer.decoded(base_level).clamped()
             unit = coded.values.astype(np.float32) / np.float32(1 << coded.fraction_bits)
             plane = prepared.unit - unit + np.float32(MID_GREY)
             if prepared.mask is not None:
                 plane[prepared.mask] = MID_GREY
-            header = base.header
-            grid = Grid(header.rows, header.columns, REFINING_DEPTH, header.tile_log2)
+            grid = base.header.grid.at_depth(REFINING_DEPTH)
             skip = skip_map(prepared.mask, grid)
             layer = LayerEncoder(
                 plane, grid, skip, compressor, decompressor, refining=True, worth=base.worth
@@ -156,7 +160,9 @@ class Encoder:
         """Bytes of the file at a level, measurements included."""
         if level not in self._sizes:
             measured = Quality(0.0, 0, bytes(32))
-            self._sizes[level] = len(write_rcz(replace(self.file(level), quality=measured)))
+            # The data set is deflated once for all levels.
+            file = replace(self.file(level), dataset=None, quality=measured)
+            self._sizes[level] = len(write_rcz(file)) + self.prepared.dataset_size
         return self._sizes[level]
 
     def decoded(self, level: int) -> NDArray[np.int32]:
@@ -168,6 +174,10 @@ class Encoder:
         header = self.base.header
         mask, coded = self.prepared.mask, self.prepared.coded_mask
         return restore(fixed, header, mask, None if coded is None else coded[0])
+
+    def point(self, level: int) -> tuple[float, float]:
+        """Bits per pixel and PSNR in dB of the file of a level."""
+        return 8 * self.size(level) / self.prepared.image.stored.size, self.psnr(level)
 
     def psnr(self, level: int) -> float:
         """PSNR in dB of the file of a level."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.container.rcz import dataset_chunk
 from radcodec.entropy.mask import encode_mask
 from radcodec.intensity.background import Background, fill_smoothly, find_background, in_blocks
 from radcodec.intensity.mapping import IntensityMap
@@ -44,6 +46,12 @@ class Prepared:
     unit: NDArray[np.float32]
     mask: NDArray[np.bool_] | None
     coded_mask: tuple[int, bytes] | None
+
+    @cached_property
+    def dataset_size(self) -> int:
+        """Bytes that the data set takes in a file."""
+        dataset = self.image.dataset
+        return 0 if dataset is None else len(dataset_chunk(dataset))
 
 
 def _affordable(background: Background) -> tuple[Background, bytes] | None:

@@ -6,7 +6,7 @@ docs/format.md, sections "LATN" and "REFN", is the law for the layout.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from radcodec.errors import CorruptError, FormatError, LimitError, UnsupportedVersionError
 
@@ -32,6 +32,10 @@ class Grid:
     columns: int
     depth: int
     tile_log2: int
+
+    def at_depth(self, depth: int) -> Grid:
+        """The grid of another layer of the same image."""
+        return replace(self, depth=depth)
 
     @property
     def block(self) -> int:
@@ -154,9 +158,8 @@ def unpack_tiles(payload: memoryview, grid: Grid, chunk: str = "LATN") -> list[b
 def pack_refinement(refinement: Refinement, base: Grid) -> bytes:
     """Return the payload of a REFN chunk; `base` is the first layer's grid."""
     refinement.check(base.depth)
-    grid = Grid(base.rows, base.columns, refinement.depth, base.tile_log2)
     head = _REFINEMENT.pack(refinement.depth, refinement.level, 0, refinement.model_id)
-    return head + pack_tiles(refinement.tiles, grid)
+    return head + pack_tiles(refinement.tiles, base.at_depth(refinement.depth))
 
 
 def unpack_refinement(payload: memoryview, base: Grid) -> Refinement:
@@ -179,6 +182,5 @@ def unpack_refinement(payload: memoryview, base: Grid) -> Refinement:
             f"REFN: the reserved field is {reserved}; use a newer version of radcodec"
         )
     Refinement(depth, level, model_id, []).check(base.depth)
-    grid = Grid(base.rows, base.columns, depth, base.tile_log2)
-    tiles = unpack_tiles(payload[_REFINEMENT.size :], grid, "REFN")
+    tiles = unpack_tiles(payload[_REFINEMENT.size :], base.at_depth(depth), "REFN")
     return Refinement(depth, level, model_id, tiles)

@@ -125,7 +125,7 @@ def write_rcz(file: RczFile, limits: Limits | None = None) -> bytes:
         parts.append(pack_chunk("REFN", pack_refinement(file.refinement, header.grid)))
     if file.dataset is not None:
         limits.check_dataset(len(file.dataset))
-        parts.append(pack_chunk("dset", _deflate(file.dataset)))
+        parts.append(dataset_chunk(file.dataset))
     if file.quality is not None:
         parts.append(pack_chunk("qual", _pack_quality(file.quality)))
     parts.append(pack_tail(sum(map(len, parts))))
@@ -226,6 +226,11 @@ def _deflate(dataset: bytes) -> bytes:
     deflater = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE, zdict=_dictionary())
     start = _DATASET.pack(len(dataset), zlib.crc32(dataset))
     return start + deflater.compress(dataset) + deflater.flush()
+
+
+def dataset_chunk(dataset: bytes) -> bytes:
+    """Return the whole dset chunk of a data set."""
+    return pack_chunk("dset", _deflate(dataset))
 
 
 def _inflate(payload: memoryview, limits: Limits) -> bytes:

@@ -61,6 +61,12 @@ def prepare(
     return Sample(name, modality, np.rint(unit * 65535).astype(np.uint16), mask, 1.0 / mapping.span)
 
 
+def middle_of(stored: NDArray[np.int32], side: int) -> NDArray[np.int32]:
+    """Cut the middle, at most `side` pixels along each side, out of an image."""
+    top, left = (max((length - side) // 2, 0) for length in stored.shape)
+    return stored[top : top + side, left : left + side]
+
+
 @dataclass(frozen=True)
 class IndexedImage:
     """One row of an ``index.csv``."""

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from radcodec.codec.layer import MID_GREY
 from radcodec.training.rate_model import log_nominal_step, position_of_log_step
 
 if TYPE_CHECKING:
     from radcodec.training.loop import Codec
 
-#: Added to a remainder, so that it lies in the middle of what an image can be.
-MID_GREY = 0.5
 #: A base's nominal step over its refinement's, as powers of two: between these.
 STEP_RATIO = (-1.0, 2.0)
 

@@ -13,7 +13,7 @@ from radcodec.entropy.tables import TableSet
 from radcodec.intensity.background import skipped_positions
 from radcodec.quantising.levels import LEVELS
 from radcodec.quantising.quantise import quantise
-from radcodec.training.data import IndexedImage, Sample, prepare
+from radcodec.training.data import IndexedImage, Sample, middle_of, prepare
 from radcodec.training.loop import Codec
 from radcodec.training.networks import Compressor
 from radcodec.training.refinement import Bases
@@ -59,9 +59,7 @@ def _latent(net: Compressor, plane: NDArray[np.float32], block: int) -> NDArray[
 
 def trimmed(image: IndexedImage) -> Sample:
     """Middle part of an image, so that the largest do not outweigh all others."""
-    stored = image.stored()
-    top, left = (max((side - STATISTICS_SIDE) // 2, 0) for side in stored.shape)
-    middle = stored[top : top + STATISTICS_SIDE, left : left + STATISTICS_SIDE]
+    middle = middle_of(image.stored(), STATISTICS_SIDE)
     return prepare(image.path.name, image.modality, middle)
 
 

@@ -11,10 +11,11 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
+from radcodec.codec.layer import MID_GREY
 from radcodec.training.loop import Codec
 from radcodec.training.networks import Architecture
 from radcodec.training.rate_model import Gains, log_nominal_step
-from radcodec.training.refinement import MID_GREY, STEP_RATIO, Bases
+from radcodec.training.refinement import STEP_RATIO, Bases
 
 
 class Known(Codec):
