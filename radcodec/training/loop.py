@@ -15,6 +15,7 @@ from torch import nn
 
 from radcodec.training.data import MODALITIES, PatchSource, Sample
 from radcodec.training.networks import Architecture, Compressor, Decompressor
+from radcodec.training.precision import fast
 from radcodec.training.rate_model import Gains, RateModel, log_nominal_step
 from radcodec.training.refinement import Bases
 from radcodec.training.warm_start import warm_start
@@ -89,15 +90,15 @@ class Codec(nn.Module):
         self, image: torch.Tensor, position: torch.Tensor, predicted: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the decoded image and the bits of each latent; see `RateModel.forward`."""
-        bf16 = torch.autocast(image.device.type, torch.bfloat16)
-        with bf16:
+        quick = fast(image.device.type)
+        with quick:
             latent = self.compressor(image)
         steps = latent.float() / self.encode_gains.log_step(position).exp()
         rounded = steps + (steps.round() - steps).detach()
         noisy = steps + torch.rand_like(steps) - 0.5
         bits = self.rate_model(noisy, rounded, position, predicted)
         scaled = rounded * self.decode_gains.log_step(position).exp()
-        with bf16:
+        with quick:
             decoded = self.decompressor(scaled)
         return decoded.float(), bits
 

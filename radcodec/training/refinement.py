@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from radcodec.codec.layer import MID_GREY
+from radcodec.training.precision import fast
 from radcodec.training.rate_model import log_nominal_step, position_of_log_step
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Bases:
         ratio = low + (high - low) * self._random.random()
         log_step = log_nominal_step(position, self.depth) + ratio * math.log(2)
         own = position_of_log_step(log_step, base.architecture.depth)
-        with torch.autocast(image.device.type, torch.bfloat16):
+        with fast(image.device.type):
             latent = base.compressor(image)
         steps = latent.float() / base.encode_gains.log_step(own).exp()
         # The decoder runs in float32: bfloat16 would add errors as large as a fine step.
