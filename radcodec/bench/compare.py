@@ -16,8 +16,10 @@ from radcodec.metrics.windows import CT_WINDOWS
 #: Bits per pixel that count: a ratio of 400 from 8 bits allocated, up to where images
 #: become hard to tell from the original.
 RATES = (0.02, 2.5)
+#: Windows inside which PSNR is compared: the file's own, and those of CT.
+WINDOWS = ("display", *CT_WINDOWS)
 #: What a rate may be compared at equal values of.
-METRICS = ("psnr", "ssim", "ms_ssim", *CT_WINDOWS)
+METRICS = ("psnr", "ssim", "ms_ssim", *WINDOWS)
 #: Resampled means behind each interval.
 RESAMPLES = 10_000
 
@@ -30,7 +32,7 @@ def quality(row: Row, metric: str) -> float | None:
 
     Infinity for an exact restoration; None where the row has no such figure.
     """
-    if metric in CT_WINDOWS:
+    if metric in WINDOWS:
         return row.windows.get(metric)
     if metric == "psnr":
         return row.psnr
@@ -115,6 +117,7 @@ def compare(
     test: str = "radcodec",
     metric: str = "psnr",
     rates: tuple[float, float] = RATES,
+    seed: int = 0,
 ) -> list[Comparison]:
     """Compare a codec with every other in each modality.
 
@@ -128,6 +131,8 @@ def compare(
         One of `METRICS`.
     rates : (float, float)
         Bits per pixel that count, for both curves.
+    seed : int
+        Of the bootstrap.
     """
     anchors = [codec for codec in dict.fromkeys(row.codec for row in rows) if codec != test]
     out = []
@@ -148,7 +153,7 @@ def compare(
                     images=len(both),
                     bd_rates=found,
                     mean=float(np.mean(values)) if values else None,
-                    interval=bootstrap(values),
+                    interval=bootstrap(values, seed),
                     worst=max(found, key=found.__getitem__) if found else None,
                 )
             )

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.bench.display import Display, display_of
 from radcodec.errors import InputError, RadcodecError
-from radcodec.reading import read_image
+from radcodec.reading import PNG_SIGNATURE, read_image
 from radcodec.reading.image import GreyImage
 from radcodec.training.data import IndexedImage, read_index
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 
 @dataclass(frozen=True)
@@ -50,20 +55,26 @@ class Source:
                 raise InputError(f"{self.path}: cannot be read: {error}") from error
         return replace(read_image(self.path), dataset=None)
 
-    def to_hounsfield(self) -> tuple[float, float] | None:
-        """Slope and intercept that make Hounsfield units of stored values, where known."""
-        if self.modality != "ct":
-            return None
-        if self.indexed is not None:
-            return 1.0, 0.0
-        import pydicom
-        from pydicom.errors import InvalidDicomError
+    def header(self) -> Dataset | None:
+        """The DICOM data set without its pixels; None for other files."""
+        from pydicom import dcmread
 
-        try:
-            dataset = pydicom.dcmread(self.path, stop_before_pixels=True)
-            return float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
-        except (InvalidDicomError, AttributeError, TypeError, ValueError):
+        if self.indexed is not None:
             return None
+        try:
+            with self.path.open("rb") as handle:
+                if handle.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE:
+                    return None
+            return dcmread(self.path, stop_before_pixels=True, force=True)
+        except Exception:  # noqa: BLE001 - whatever a parser says; reading the pixels tells more
+            return None
+
+    def display(self) -> Display:
+        """Unit and window; those of an index's CT images are Hounsfield units."""
+        if self.indexed is not None:
+            return Display(unit="HU" if self.modality == "ct" else "")
+        header = self.header()
+        return Display() if header is None else display_of(header, self.modality)
 
 
 def grey_image(row: IndexedImage) -> GreyImage:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from radcodec.bench.codecs import CODECS
 from radcodec.bench.codecs.base import Knob
+from radcodec.bench.display import Display
 from radcodec.bench.images import Source
 from radcodec.bench.own import NAME, own_points
 from radcodec.bench.rows import Row, RowFile
 from radcodec.codec import peak_of
 from radcodec.errors import OutputError, RadcodecError
+from radcodec.intensity.background import find_background
 from radcodec.metrics.quality import max_error, ms_ssim, psnr, ssim
 from radcodec.metrics.windows import CT_WINDOWS, window_psnr
 from radcodec.network.store import ModelStore
@@ -46,12 +48,7 @@ def measure(
         Bytes of the file.
     """
     peak = peak_of(stored)
-    windows: dict[str, float] = {}
-    units = source.to_hounsfield()
-    if units is not None:
-        slope, intercept = units
-        before, after = stored * slope + intercept, decoded * slope + intercept
-        windows = {name: window_psnr(before, after, w) for name, w in CT_WINDOWS.items()}
+    outside, inside = background_errors(stored, decoded)
     return Row(
         image=source.name,
         modality=source.modality,
@@ -64,8 +61,41 @@ def measure(
         ssim=ssim(stored, decoded, peak),
         ms_ssim=ms_ssim(stored, decoded, peak),
         max_error=int(max_error(stored, decoded)),
-        windows=windows,
+        windows=window_figures(stored, decoded, source.display()),
+        mean_error_outside=outside,
+        mean_error_inside=inside,
     )
+
+
+def window_figures(
+    stored: NDArray[np.int32], decoded: NDArray[np.int32], display: Display
+) -> dict[str, float]:
+    """PSNR in dB inside the file's own window ("display"), and for CT in `CT_WINDOWS`."""
+    windows = {} if display.window is None else {"display": display.window}
+    if display.unit == "HU":
+        windows |= CT_WINDOWS
+    before = stored * display.slope + display.intercept
+    after = decoded * display.slope + display.intercept
+    return {name: window_psnr(before, after, window) for name, window in windows.items()}
+
+
+def background_errors(
+    stored: NDArray[np.int32], decoded: NDArray[np.int32]
+) -> tuple[float, float | None]:
+    """Mean absolute error of a stored value outside and inside the constant background.
+
+    Returns
+    -------
+    outside : float
+        Over the whole image where there is no background.
+    inside : float or None
+        None where there is no background.
+    """
+    error = np.abs(stored.astype(np.int64) - decoded)
+    found = find_background(stored)
+    if found is None or found.mask.all():
+        return float(error.mean()), None
+    return float(error[~found.mask].mean()), float(error[found.mask].mean())
 
 
 def peer_rows(task: Task, max_pixels: int | None = None) -> Iterator[Row]:

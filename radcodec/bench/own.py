@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.codec import load_rules, prepare
+from radcodec.codec import BaseEncoder, Encoder, Plan, load_rules, measured, prepare
 from radcodec.codec.search import Search, plans_for
+from radcodec.container.rcz import write_rcz
 from radcodec.network.store import ModelStore
+from radcodec.rate import closest_level
 from radcodec.reading.image import GreyImage
 
 #: Codec of the rows.
@@ -52,3 +55,42 @@ def own_points(
         refined = "" if encoder.plan.ratio is None else " refined"
         knob = f"{target:g} bpp: d{encoder.plan.depth}{refined} level {level}"
         yield knob, encoder.size(level), encoder.decoded(level)
+
+
+def find_level(search: Search, wanted: int) -> tuple[Plan, int]:
+    """Find plan and level of the file nearest to a size, as the command line would.
+
+    Unlike there, a size out of the models' reach gets what is nearest to it.
+
+    Parameters
+    ----------
+    search : Search
+        Of the image.
+    wanted : int
+        Bytes of the whole file.
+    """
+    found = search.by_size(wanted)
+    if found is not None:
+        return found[0].plan, found[1]
+    near = []
+    for number, (_, plan) in enumerate(search.plans):
+        encoder = search.encoder(plan)
+        level = closest_level(encoder.size, wanted)
+        near.append((abs(math.log(encoder.size(level) / wanted)), number, level))
+    _, number, level = min(near)
+    return search.plans[number][1], level
+
+
+def encode_at(image: GreyImage, modality: str, plan: Plan, level: int, models: ModelStore) -> bytes:
+    """Compress an image from its pixels to a file, at a plan and level known before.
+
+    Nothing is verified, so the file lacks the chunk of what was measured.
+    """
+    base = BaseEncoder(prepare(image), modality, plan.depth, models)
+    return write_rcz(Encoder(base, plan).file(level))
+
+
+def whole_file(encoder: Encoder, level: int) -> bytes:
+    """The file that ``radcodec compress`` writes, with all that it measures."""
+    stored = encoder.prepared.image.stored
+    return write_rcz(measured(encoder.file(level), stored, encoder.decoded(level)))

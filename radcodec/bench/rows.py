@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,29 @@ class Row:
     max_error : int
         Largest absolute difference of a stored value.
     windows : dict of str to float
-        PSNR in each of `metrics.windows.CT_WINDOWS`; empty for other modalities.
+        PSNR inside the file's own display window ("display"), where it names one, and for CT
+        in each of `metrics.windows.CT_WINDOWS`.
+    mean_error_outside, mean_error_inside : float or None
+        Mean absolute error of a stored value outside and inside the constant background;
+        None where it was not measured, or there is no background.
+    target : str
+        Size that was asked for, "ratio 20" or "0.5 bpp"; "" where a setting was.
+    target_bytes : int
+        The same in bytes.
+    ratio : float
+        Uncompressed pixel bytes over `bytes`; 0 where it was not measured.
+    encode_seconds, decode_seconds : float or None
+        Median of some runs in a process that has coded before.
+    encode_memory, decode_memory : int or None
+        Peak of resident memory in bytes while the image was coded.
+    pixels, decoded : str
+        SHA-256 of the stored values before and after, in hexadecimal digits.
+    file : str
+        SHA-256 of the file.
+    version : str
+        What made it.
+    scaling : list of int or None
+        What the codec's decoder needs beside the file; see `codecs.base.Scaling`.
     """
 
     image: str
@@ -48,17 +70,37 @@ class Row:
     ms_ssim: float
     max_error: int
     windows: dict[str, float] = field(default_factory=dict)
+    mean_error_outside: float | None = None
+    mean_error_inside: float | None = None
+    target: str = ""
+    target_bytes: int = 0
+    ratio: float = 0.0
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    encode_memory: int | None = None
+    decode_memory: int | None = None
+    pixels: str = ""
+    decoded: str = ""
+    file: str = ""
+    version: str = ""
+    scaling: list[int] | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
         """What makes a row unique."""
         return self.image, self.codec, self.knob
 
-    def to_json(self) -> str:
-        """One line without its end."""
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as JSON can hold them: null for an infinite PSNR."""
         values = asdict(self)
         values["psnr"] = _finite(self.psnr)
         values["windows"] = {name: _finite(value) for name, value in self.windows.items()}
+        return values
+
+    def to_json(self) -> str:
+        """One line without its end; what was not measured is left out."""
+        defaults = {f.name: f.default for f in fields(self) if f.default is not MISSING}
+        values = {k: v for k, v in self.to_dict().items() if k not in defaults or v != defaults[k]}
         return json.dumps(values, allow_nan=False)
 
     @classmethod

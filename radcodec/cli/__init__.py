@@ -23,6 +23,7 @@ COMMANDS = {
     "decompress": ("radcodec.cli.decompress", "decompress"),
     "info": ("radcodec.cli.info", "info"),
     "test": ("radcodec.cli.checking", "test"),
+    "bench": ("radcodec.cli.bench", "bench"),
     "doctor": ("radcodec.cli.doctor", "doctor"),
     "models": ("radcodec.cli.models", "models"),
 }

@@ -17,22 +17,26 @@ PATIENCE = 1.0
 
 
 class FileProgress:
-    """Counts the files of a batch; a context manager.
+    """Counts the files of a batch, or shares of some work; a context manager.
 
     Silent where standard error is no terminal, after -q, and where `enabled` is False.
 
     Parameters
     ----------
-    total : int
-        Number of files.
+    total : float
+        Number of files, or amount of work.
     action : str
         What is done to them, such as "compressing".
     enabled : bool
         False for --no-progress.
+    counted : bool
+        True where `total` is a number of files; False shows a percentage instead.
     """
 
-    def __init__(self, total: int, action: str, *, enabled: bool = True) -> None:
-        self._total, self._action = total, action
+    def __init__(
+        self, total: float, action: str, *, enabled: bool = True, counted: bool = True
+    ) -> None:
+        self._total, self._action, self._counted = total, action, counted
         self._wanted = enabled and verbosity() >= 0 and sys.stderr.isatty() and total > 0
         self._progress: Progress | None = None
         self._task: TaskID | None = None
@@ -45,6 +49,7 @@ class FileProgress:
                 BarColumn,
                 MofNCompleteColumn,
                 Progress,
+                TaskProgressColumn,
                 TextColumn,
                 TimeElapsedColumn,
                 TimeRemainingColumn,
@@ -53,7 +58,7 @@ class FileProgress:
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
+                MofNCompleteColumn() if self._counted else TaskProgressColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
@@ -63,7 +68,7 @@ class FileProgress:
                 redirect_stdout=sys.stdout.isatty(),
             )
             # One file has no parts to count, so its bar moves to and fro.
-            total = self._total if self._total > 1 else None
+            total = None if self._counted and self._total <= 1 else self._total
             self._task = self._progress.add_task(self._action, total=total)
             self._timer = threading.Timer(PATIENCE, self._progress.start)
             self._timer.daemon = True
@@ -77,10 +82,10 @@ class FileProgress:
 
             self._progress.update(self._task, description=f"{self._action} {escape(name)}")
 
-    def done(self) -> None:
-        """Count one file as worked on."""
+    def done(self, amount: float = 1) -> None:
+        """Count one file, or an amount of work, as done."""
         if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task)
+            self._progress.advance(self._task, amount)
 
     def __exit__(
         self,

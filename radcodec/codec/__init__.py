@@ -36,6 +36,7 @@ __all__ = [
     "compress",
     "decompress",
     "load_rules",
+    "measured",
     "network_of",
     "peak_of",
     "prepare",
@@ -164,12 +165,8 @@ def compress(
     prepared = prepare(image)
     encoder, level = Search(prepared, chosen, plans, rules, store).meet(target)
     file = encoder.file(level)
-    decibels = max_error = None
     if verify:
-        decoded = encoder.decoded(level)
-        decibels = psnr(image.stored, decoded, peak_of(image.stored))
-        max_error = int(np.abs(image.stored - decoded).max())
-        file = replace(file, quality=Quality(decibels, max_error, _digest(decoded)))
+        file = measured(file, image.stored, encoder.decoded(level))
     data = write_rcz(file)
     if verify and not _reads_back(data, file, prepared):
         raise VerificationError(
@@ -183,9 +180,16 @@ def compress(
         modality=chosen,
         ratio=image.uncompressed_bytes / len(data),
         bpp=8 * len(data) / image.stored.size,
-        psnr=decibels,
-        max_error=max_error,
+        psnr=None if file.quality is None else file.quality.psnr,
+        max_error=None if file.quality is None else file.quality.max_error,
     )
+
+
+def measured(file: RczFile, stored: NDArray[np.int32], decoded: NDArray[np.int32]) -> RczFile:
+    """Record in a file what its decoded stored values are, beside those of the source."""
+    decibels = psnr(stored, decoded, peak_of(stored))
+    largest = int(np.abs(stored - decoded).max())
+    return replace(file, quality=Quality(decibels, largest, _digest(decoded)))
 
 
 def _reads_back(data: bytes, file: RczFile, prepared: Prepared) -> bool:

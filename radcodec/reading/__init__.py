@@ -7,9 +7,9 @@ from pathlib import Path
 from radcodec.errors import InputError
 from radcodec.reading.image import GreyImage
 
-__all__ = ["GreyImage", "read_image"]
+__all__ = ["PNG_SIGNATURE", "GreyImage", "read_image"]
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_image(path: Path) -> GreyImage:
@@ -28,7 +28,7 @@ def read_image(path: Path) -> GreyImage:
         reason = error.strerror or str(error)
         raise InputError(f"{path}: cannot be read: {reason}; check the path") from error
     # The readers import their libraries only when a file needs them.
-    if data.startswith(_PNG_SIGNATURE):
+    if data.startswith(PNG_SIGNATURE):
         from radcodec.reading.png import read_png
 
         return read_png(data, str(path))

@@ -47,6 +47,11 @@ def looks_like_dicom(data: bytes) -> bool:
         return False
 
 
+def modality_of(source: Dataset) -> str | None:
+    """Which compressor a data set's Modality asks for: "xr", "mg", "ct", "mr", or None."""
+    return _MODALITIES.get(str(source.get("Modality", "")).strip().upper())
+
+
 def read_dicom(data: bytes, name: str) -> GreyImage:
     """Read a monochrome single-frame DICOM image.
 
@@ -104,7 +109,7 @@ def _read(data: bytes, name: str) -> GreyImage:
                 f"{name}: pixel data truncated ({there} of {expected} bytes); get a fresh copy"
             )
     dataset = _without_pixels(data, plain, source, deflated_from, name)
-    modality = _MODALITIES.get(str(source.get("Modality", "")).strip().upper())
+    modality = modality_of(source)
     inverted = source.get("PhotometricInterpretation") == "MONOCHROME1"
     padding = _padding_value(source, allocated, signed)
     # The decoder asks for attributes that lenient reading supplies where they are missing.

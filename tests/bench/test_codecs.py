@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 pytest.importorskip("imagecodecs")
 pytest.importorskip("scipy")
@@ -16,7 +17,7 @@ from radcodec.bench.bdrate import bd_rate
 from radcodec.bench.codecs import CODECS
 from radcodec.bench.codecs.base import Codec, Knob, Scaling
 from radcodec.bench.codecs.library import decode_picture, run
-from radcodec.bench.codecs.match import match
+from radcodec.bench.codecs.match import Matcher
 from radcodec.codec import peak_of
 from radcodec.errors import RadcodecError
 from radcodec.metrics.quality import psnr
@@ -163,7 +164,7 @@ def test_damaged_streams_are_refused(decoder: str) -> None:
 @pytest.mark.parametrize("name", ["jpegxl", "htj2k", "jpeg2000"])
 @pytest.mark.parametrize("size", [900, 2500])
 def test_match_hits_a_size(name: str, size: int) -> None:
-    point = match(CODECS[name], CT, size)
+    point = Matcher(CODECS[name], CT).match(size)
     assert abs(point.size / size - 1) <= 0.02
     data = CODECS[name].encode(CT, point.knob)
     assert len(data) == point.size
@@ -174,7 +175,7 @@ def test_match_hits_a_size(name: str, size: int) -> None:
 def test_match_takes_the_better_variant() -> None:
     codec = CODECS["jpegxl"]
     size = 2500
-    chosen = match(codec, CT, size, tolerance=0.02)
+    chosen = Matcher(codec, CT).match(size, tolerance=0.02)
     for knobs in _variants(codec):
         for knob in knobs:
             data = codec.encode(CT, knob)
@@ -185,7 +186,7 @@ def test_match_takes_the_better_variant() -> None:
 
 def test_match_of_whole_knobs_is_the_nearest() -> None:
     codec = CODECS["jpeg"]
-    point = match(codec, CT, 2000, tolerance=1e-6)
+    point = Matcher(codec, CT).match(2000, tolerance=1e-6)
     sizes = {q: len(codec.encode(CT, Knob(q))) for q in range(1, 101)}
     assert abs(np.log(point.size / 2000)) == min(abs(np.log(s / 2000)) for s in sizes.values())
 
@@ -193,4 +194,23 @@ def test_match_of_whole_knobs_is_the_nearest() -> None:
 @pytest.mark.parametrize(("size", "end"), [(1, 0), (10**7, -1)])
 def test_match_out_of_reach_is_the_end_of_the_range(size: int, end: int) -> None:
     codec = CODECS["htj2k"]
-    assert match(codec, CT, size).knob == codec.KNOBS[end]
+    assert Matcher(codec, CT).match(size).knob == codec.KNOBS[end]
+
+
+def test_matching_makes_each_file_once() -> None:
+    made: list[Knob] = []
+    codec = CODECS["jpeg2000"]
+
+    def encode(stored: NDArray[np.int32], knob: Knob) -> bytes:
+        made.append(knob)
+        return codec.encode(stored, knob)
+
+    matcher = Matcher(codec, CT, encode)
+    points = [matcher.match(size) for size in (900, 2500, 2600, 900)]
+    assert len(made) == len(set(made))
+    assert points[0] == points[3] and points[1].psnr < points[2].psnr
+
+
+def test_scaling_has_no_room_for_pixels() -> None:
+    with pytest.raises(ValueError, match="32 bits"):
+        Scaling(int.from_bytes(CT.tobytes()), 1, 1, 1, 1)

@@ -15,8 +15,9 @@ pytest.importorskip("imagecodecs")
 
 from radcodec.bench import measure as module
 from radcodec.bench.codecs import CODECS, jpeg, jpegls
+from radcodec.bench.display import Display
 from radcodec.bench.images import choose, find_sources
-from radcodec.bench.measure import measure, measure_own, measure_peers
+from radcodec.bench.measure import background_errors, measure, measure_own, measure_peers
 from radcodec.bench.rows import RowFile, load_rows
 from radcodec.errors import InputError, OutputError
 from radcodec.network.store import ModelStore
@@ -60,7 +61,7 @@ def test_sources_of_an_index(tmp_path: Path) -> None:
     (source,) = find_sources(tmp_path, "val")
     assert (source.name, source.modality, source.split) == ("slice", "ct", "val")
     assert np.array_equal(source.read().stored, pixels.astype(np.int32) - 1024)
-    assert source.to_hounsfield() == (1.0, 0.0)
+    assert source.display() == Display(1.0, 0.0, "HU", None)
     with pytest.raises(InputError, match="no usable image"):
         find_sources(tmp_path, "test")
 
@@ -93,10 +94,30 @@ def test_figures_of_a_row(folder: Path) -> None:
     assert set(row.windows) == {"lung", "soft_tissue", "bone"}
 
 
-def test_other_modalities_have_no_windows(folder: Path) -> None:
+def test_other_modalities_have_the_windows_of_their_files(folder: Path) -> None:
     mr = find_sources(folder, "val", None, _quiet)[1]
     stored = stored_values("MR_small.dcm")
-    assert measure(mr, stored, "any", "7", 100, stored).windows == {}
+    # WindowCenter 600, WindowWidth 1600: a change above 1400 is not seen.
+    changed = np.where(stored == stored.max(), stored + 50, stored)
+    assert stored.max() > 1400
+    row = measure(mr, stored, "any", "7", 100, changed)
+    assert row.windows == {"display": math.inf}
+    row = measure(mr, stored, "any", "7", 100, stored + 16 * (stored < 1300))
+    share = float((stored < 1300).mean())
+    assert row.windows["display"] == pytest.approx(40 - 10 * math.log10(share))
+
+
+def test_errors_inside_and_outside_the_background() -> None:
+    stored = stored_values("CT_small.dcm").copy()
+    stored[:40] = 0
+    decoded = stored.copy()
+    decoded[:40] += 3
+    decoded[40:] -= 5
+    assert background_errors(stored, decoded) == (5.0, 3.0)
+    assert background_errors(stored_values("MR_small.dcm"), stored_values("MR_small.dcm") + 2) == (
+        2.0,
+        None,
+    )
 
 
 def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import decode_picture, run, video_missing
 
 NAME = "av1"
+#: What the codec is given, for reports.
+SETTINGS = (
+    "Intra only, 12 bits, monochrome, constant quality, stored range scaled to 0-4095; no "
+    "bytes counted for that scale."
+)
 #: Quantiser levels (cq-level); 0 is lossless.
 KNOBS = tuple(Knob(level) for level in (63, 60, 56, 50, 44, 38, 32, 26, 20, 15, 11, 8, 6, 4, 3, 2))
 WHOLE = True

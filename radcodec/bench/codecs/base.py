@@ -54,6 +54,11 @@ class Scaling:
     rows: int
     columns: int
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that no image needs: pixels could be hidden in them."""
+        if any(not -(2**31) <= value < 2**32 for value in self.to_list()):
+            raise ValueError("a scaling holds numbers of 32 bits")
+
     @classmethod
     def of(cls, stored: NDArray[np.int32], top: int | None = None) -> Scaling:
         """Find the scaling of an image to samples 0..`top`; without `top`, a shift only."""
@@ -61,6 +66,10 @@ class Scaling:
         span = max(int(stored.max()) - low, 1)
         rows, columns = stored.shape
         return cls(low, span, span if top is None else top, rows, columns)
+
+    def to_list(self) -> list[int]:
+        """All fields in their order, as rows keep them: ``Scaling(*scaling.to_list())``."""
+        return [self.low, self.span, self.top, self.rows, self.columns]
 
     @property
     def bits(self) -> int:
@@ -86,6 +95,8 @@ class Codec(Protocol):
     ----------
     NAME : str
         As in rows and tables.
+    SETTINGS : str
+        What the codec is given, in plain words, for reports.
     KNOBS : tuple of Knob
         Each variant's settings from coarse to fine, together about 0.01 to 3 bits per
         pixel of radiology images.
@@ -94,6 +105,7 @@ class Codec(Protocol):
     """
 
     NAME: str
+    SETTINGS: str
     KNOBS: tuple[Knob, ...]
     WHOLE: bool
 

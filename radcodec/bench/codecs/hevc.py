@@ -18,6 +18,11 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import decode_picture, run, video_missing
 
 NAME = "hevc"
+#: What the codec is given, for reports.
+SETTINGS = (
+    "Intra, 12 bits, monochrome, preset slow, tuned for PSNR, stored range scaled to "
+    "0-4095; no bytes counted for that scale."
+)
 #: Quantisation parameters; x265 goes no finer than 3, about 2 bits per pixel of CT.
 KNOBS = tuple(Knob(qp) for qp in (51, 48, 45, 41, 37, 33, 29, 25, 21, 17, 13, 9, 6, 3))
 WHOLE = True

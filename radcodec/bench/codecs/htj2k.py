@@ -13,6 +13,8 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import imagecodecs_missing
 
 NAME = "htj2k"
+#: What the codec is given, for reports.
+SETTINGS = "Irreversible, full bit depth; bare codestream."
 #: Quantiser steps as parts of the full range.
 KNOBS = tuple(
     Knob(step)

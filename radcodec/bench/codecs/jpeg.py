@@ -12,6 +12,11 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import imagecodecs_missing
 
 NAME = "jpeg"
+#: What the codec is given, for reports.
+SETTINGS = (
+    "Baseline, 8 bits, optimised Huffman tables, stored range scaled to 0-255; no bytes "
+    "counted for that scale."
+)
 KNOBS = tuple(Knob(q) for q in (1, 3, 5, 8, 12, 20, 30, 40, 50, 65, 80, 90, 95, 98, 100))
 WHOLE = True
 

@@ -14,6 +14,11 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import imagecodecs_missing
 
 NAME = "jpeg12"
+#: What the codec is given, for reports.
+SETTINGS = (
+    "Extended sequential, 12 bits, optimised Huffman tables, stored range scaled to 0-4095, "
+    "or to less where larger quantisers are needed; no bytes counted for that scale."
+)
 KNOBS = tuple(
     Knob(quality, top)
     for top, qualities in (

@@ -11,6 +11,8 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import imagecodecs_missing
 
 NAME = "jpeg2000"
+#: What the codec is given, for reports.
+SETTINGS = "Irreversible 9/7 wavelet, full bit depth; bare codestream."
 #: PSNRs in dB as OpenJPEG reckons them, the peak being that of the bit depth.
 KNOBS = tuple(
     Knob(decibels)

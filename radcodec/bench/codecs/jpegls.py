@@ -9,6 +9,8 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import imagecodecs_missing
 
 NAME = "jpegls"
+#: What the codec is given, for reports.
+SETTINGS = "Near-lossless, full bit depth, errors up to NEAR; NEAR 0 is lossless."
 #: Largest error of a sample (NEAR); the standard ends at 255 or half the largest sample.
 KNOBS = tuple(Knob(near) for near in (255, 160, 100, 64, 40, 24, 16, 10, 6, 4, 3, 2, 1, 0))
 WHOLE = True

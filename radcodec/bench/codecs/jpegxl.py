@@ -15,6 +15,11 @@ from radcodec.bench.codecs.base import Knob, Scaling
 from radcodec.bench.codecs.library import imagecodecs_missing
 
 NAME = "jpegxl"
+#: What the codec is given, for reports.
+SETTINGS = (
+    "Lossy VarDCT, effort 7, 16 bits; samples as stored and stretched to the full range, of "
+    "which the better by PSNR counts; bare codestream."
+)
 #: Butteraugli distances; 25 is the largest that libjxl takes.
 KNOBS = tuple(
     Knob(distance, variant)
