@@ -48,6 +48,8 @@ test: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/radcodec bench "$$($(BIN)/python -c 'import data_store; print(data_store.__path__[0])')/data" \
 		-o bench-report $(ARGS) || test $$? -eq 1
+	$(BIN)/python benchmarks/verdict.py bench-report/results.json \
+		--plot bench-report/curves.svg > bench-report/verdict.md
 
 train: $(VENV)/.train
 	$(BIN)/python -m radcodec.training campaign $(ARGS)

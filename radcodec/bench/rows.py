@@ -104,12 +104,15 @@ class Row:
         return json.dumps(values, allow_nan=False)
 
     @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Row:
+        """Undo `to_dict`; TypeError or KeyError where the values are no row's."""
+        windows = {name: _infinite(value) for name, value in values["windows"].items()}
+        return cls(**values | {"psnr": _infinite(values["psnr"]), "windows": windows})
+
+    @classmethod
     def from_json(cls, line: str) -> Row:
-        """Undo `to_json`; ValueError or TypeError where the line is no row."""
-        values: dict[str, Any] = json.loads(line)
-        values["psnr"] = _infinite(values["psnr"])
-        values["windows"] = {k: _infinite(v) for k, v in values["windows"].items()}
-        return cls(**values)
+        """Undo `to_json`; ValueError, TypeError or KeyError where the line is no row."""
+        return cls.from_dict(json.loads(line))
 
 
 def _finite(value: float) -> float | None:
