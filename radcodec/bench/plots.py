@@ -15,19 +15,9 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from radcodec.bench.compare import RATES, Curve, curves, cut
+from radcodec.bench.report.names import COLOURS
 from radcodec.bench.rows import Row
 
-_COLOURS = {
-    "jpeg": "#999999",
-    "jpeg12": "#555555",
-    "jpeg2000": "#d08000",
-    "jpegxl": "#208040",
-    "jpegls": "#a07050",
-    "htj2k": "#e0b050",
-    "hevc": "#8040b0",
-    "av1": "#c03030",
-    "radcodec": "#0060c0",
-}
 _LABELS = {
     "psnr": "PSNR, dB (peak = image range)",
     "ssim": "SSIM, -10 log10(1 - x), dB",
@@ -89,7 +79,7 @@ def plot_curves(
             mean = mean_curve([each[codec] for each in common], rates)
             if mean is not None:
                 wide = 2.2 if codec.startswith("radcodec") else 1.2
-                axis.semilogx(*mean, label=codec, color=_COLOURS.get(codec), linewidth=wide)
+                axis.semilogx(*mean, label=codec, color=COLOURS.get(codec), linewidth=wide)
         axis.set(title=f"{modality.upper()}, {len(common)} images", xlabel="bits per pixel")
         axis.grid(alpha=0.3, which="both")
         axis.legend(fontsize=7)
