@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.codec.blocks import unpack_flags, unpack_values
 from radcodec.codec.layer import BAND, FixedImage, decode_layer, skip_map
 from radcodec.container.header import Header
 from radcodec.container.rcz import RczFile
@@ -50,7 +51,7 @@ def decode(file: RczFile, models: ModelStore) -> NDArray[np.int32]:
     Raises
     ------
     CorruptError
-        A tile or the mask is damaged.
+        A tile, the mask or a pixel block is damaged.
     ModelNotFoundError
         A decompressor is not installed.
     """
@@ -62,13 +63,19 @@ def decode(file: RczFile, models: ModelStore) -> NDArray[np.int32]:
     if file.mask is not None:
         background = file.mask[0]
         mask = decode_mask(file.mask[1], header.rows, header.columns)
-    grid = header.grid
-    fixed = decode_layer(file.tiles, grid, skip_map(mask, grid), networks[0], header.level)
+    grid, covered, chosen = header.grid, mask, None
+    if file.pixels is not None:
+        chosen = unpack_flags(file.pixels, mask, header.rows, header.columns)
+        covered = chosen.coded | chosen.background
+    fixed = decode_layer(file.tiles, grid, skip_map(covered, grid), networks[0], header.level)
     fixed = fixed.clamped()
     if file.refinement is not None:
         fine = grid.at_depth(file.refinement.depth)
         change = decode_layer(
-            file.refinement.tiles, fine, skip_map(mask, fine), networks[1], file.refinement.level
+            file.refinement.tiles, fine, skip_map(covered, fine), networks[1], file.refinement.level
         )
         fixed = fixed.refined(change)
-    return restore(fixed, header, mask, background)
+    stored = restore(fixed, header, mask, background)
+    if file.pixels is not None and chosen is not None:
+        unpack_values(file.pixels, chosen, stored, header.low, header.high, grid)
+    return stored

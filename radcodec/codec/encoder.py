@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.codec.blocks import (
+    Chosen,
+    choose_blocks,
+    pack_blocks,
+    pixel_step,
+    unpack_flags,
+    unpack_values,
+)
 from radcodec.codec.decoder import restore
 from radcodec.codec.layer import MID_GREY, FixedImage, LayerEncoder, skip_map
 from radcodec.codec.plans import REFINING_DEPTH, Plan
 from radcodec.codec.prepared import Prepared
 from radcodec.container.header import Header
-from radcodec.container.layers import Grid, Refinement
+from radcodec.container.layers import Grid, PixelBlocks, Refinement
 from radcodec.container.rcz import Quality, RczFile, write_rcz
 from radcodec.entropy.economy import WORTH
+from radcodec.intensity.background import fill_smoothly
 from radcodec.metrics.quality import psnr
 from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import Decompressor
@@ -86,10 +96,84 @@ class BaseEncoder:
             model_id=bytes.fromhex(decompressor.bundle.id),
             inverted=image.inverted,
         )
-        skip = skip_map(prepared.mask, self.header.grid)
-        self.layer = LayerEncoder(
-            prepared.unit, self.header.grid, skip, compressor, decompressor, worth=worth
-        )
+        self._networks = compressor, decompressor
+        self.layer = self.layer_of(prepared.unit, prepared.mask)
+
+    def layer_of(
+        self, unit: NDArray[np.float32], covered: NDArray[np.bool_] | None
+    ) -> LayerEncoder:
+        """The first layer of the image with some of it covered, and filled in `unit`."""
+        grid = self.header.grid
+        return LayerEncoder(unit, grid, skip_map(covered, grid), *self._networks, worth=self.worth)
+
+
+class _Pass:
+    """One image by one plan, with certain blocks left to be coded as pixels.
+
+    Parameters
+    ----------
+    base : BaseEncoder
+        Of the plan's depth.
+    plan : Plan
+        Depth and refinement.
+    chosen : Chosen or None
+        The blocks; None for none.
+    """
+
+    def __init__(self, base: BaseEncoder, plan: Plan, chosen: Chosen | None) -> None:
+        self.base, self.plan, self.chosen = base, plan, chosen
+        prepared = base.prepared
+        self.unit, self.covered, self.layer = prepared.unit, prepared.mask, base.layer
+        if chosen is not None:
+            self.covered = chosen.coded | chosen.background
+            self.unit = fill_smoothly(prepared.unit, self.covered)
+            self.layer = base.layer_of(self.unit, self.covered)
+        self._refining: tuple[int, LayerEncoder] | None = None
+        self._blocks: PixelBlocks | None = None
+
+    def refinement(self, base_level: int) -> LayerEncoder:
+        """What the first layer leaves at a level, to be coded; the latest is kept."""
+        if self._refining is None or self._refining[0] != base_level:
+            base = self.base
+            compressor, decompressor = _networks(base.modality, REFINING_DEPTH, base.models)
+            coded = self.layer.decoded(base_level).clamped()
+            unit = coded.values.astype(np.float32) / np.float32(1 << coded.fraction_bits)
+            plane = self.unit - unit + np.float32(MID_GREY)
+            if self.covered is not None:
+                plane[self.covered] = MID_GREY
+            grid = base.header.grid.at_depth(REFINING_DEPTH)
+            skip = skip_map(self.covered, grid)
+            layer = LayerEncoder(
+                plane, grid, skip, compressor, decompressor, refining=True, worth=base.worth
+            )
+            self._refining = (base_level, layer)
+        return self._refining[1]
+
+    def blocks(self, level: int) -> PixelBlocks | None:
+        """The coded blocks beside a level; None where there are none; the latest are kept."""
+        if self.chosen is None:
+            return None
+        mapping = self.base.prepared.mapping
+        step = pixel_step(self.plan.step_of_level(level), mapping.span)
+        if self._blocks is None or self._blocks.step != step:
+            stored, grid = self.base.prepared.image.stored, self.base.header.grid
+            self._blocks = pack_blocks(self.chosen, stored, step, mapping.low, mapping.high, grid)
+        return self._blocks
+
+    def decoded(self, level: int) -> NDArray[np.int32]:
+        """Stored values that the file of a level decodes to, from its coded tiles."""
+        base_level, refining_level = self.plan.levels(level)
+        fixed: FixedImage = self.layer.decoded(base_level).clamped()
+        if refining_level is not None:
+            fixed = fixed.refined(self.refinement(base_level).decoded(refining_level))
+        header, prepared = self.base.header, self.base.prepared
+        background = None if prepared.coded_mask is None else prepared.coded_mask[0]
+        stored = restore(fixed, header, prepared.mask, background)
+        blocks = self.blocks(level)
+        if blocks is not None:
+            chosen = unpack_flags(blocks, prepared.mask, *stored.shape)
+            unpack_values(blocks, chosen, stored, header.low, header.high, header.grid)
+        return stored
 
 
 class Encoder:
@@ -106,34 +190,45 @@ class Encoder:
     def __init__(self, base: BaseEncoder, plan: Plan) -> None:
         self.base, self.plan = base, plan
         self.prepared = base.prepared
-        self._refining: tuple[int, LayerEncoder] | None = None
+        self._plain = _Pass(base, plan, None)
+        self._passes: dict[int, _Pass] = {}
         self._sizes: dict[int, int] = {}
 
-    def _refinement(self, base_level: int) -> LayerEncoder:
-        """What the first layer leaves at a level, to be coded; the latest is kept."""
-        if self._refining is None or self._refining[0] != base_level:
-            base, prepared = self.base, self.prepared
-            compressor, decompressor = _networks(base.modality, REFINING_DEPTH, base.models)
-            coded = base.layer.decoded(base_level).clamped()
-            unit = coded.values.astype(np.float32) / np.float32(1 << coded.fraction_bits)
-            plane = prepared.unit - unit + np.float32(MID_GREY)
-            if prepared.mask is not None:
-                plane[prepared.mask] = MID_GREY
-            grid = base.header.grid.at_depth(REFINING_DEPTH)
-            skip = skip_map(prepared.mask, grid)
-            layer = LayerEncoder(
-                plane, grid, skip, compressor, decompressor, refining=True, worth=base.worth
+    def _pass(self, level: int) -> _Pass:
+        """The pass of a level: with the blocks that are better coded as pixels near it.
+
+        They are chosen once for all levels whose steps round to the same power of two.
+        """
+        octave = round(math.log2(self.plan.step_of_level(level)))
+        if octave not in self._passes:
+            step = 2.0**octave
+            near = self.plan.level_of_step(step)
+            chosen = choose_blocks(
+                self.prepared.image.stored,
+                self._plain.decoded(near),
+                self._plain_latent(near),
+                self.prepared.mask,
+                step,
+                self.prepared.mapping.span,
             )
-            self._refining = (base_level, layer)
-        return self._refining[1]
+            only = self._plain if chosen is None else _Pass(self.base, self.plan, chosen)
+            self._passes[octave] = only
+        return self._passes[octave]
+
+    def _plain_latent(self, level: int) -> NDArray[np.int32] | None:
+        """The refinement's latent without pixel blocks."""
+        base_level, refining_level = self.plan.levels(level)
+        if refining_level is None:
+            return None
+        return self._plain.refinement(base_level).latent(refining_level)
 
     def file(self, level: int) -> RczFile:
         """Return the file at a level of the last layer's scale, without measurements."""
         base_level, refining_level = self.plan.levels(level)
-        base = self.base
+        found = self._pass(level)
         refinement = None
         if refining_level is not None:
-            layer = self._refinement(base_level)
+            layer = found.refinement(base_level)
             refinement = Refinement(
                 REFINING_DEPTH,
                 refining_level,
@@ -141,19 +236,21 @@ class Encoder:
                 layer.tiles(refining_level),
             )
         return RczFile(
-            replace(base.header, level=base_level),
-            tiles=base.layer.tiles(base_level),
+            replace(self.base.header, level=base_level),
+            tiles=found.layer.tiles(base_level),
             mask=self.prepared.coded_mask,
             dataset=self.prepared.image.dataset,
             refinement=refinement,
+            pixels=found.blocks(level),
         )
 
     def last_layer(self, level: int) -> tuple[LayerEncoder, list[bytes], Grid]:
         """The layer that a level belongs to, with its tiles: for measurements."""
         base_level, refining_level = self.plan.levels(level)
+        found = self._pass(level)
         if refining_level is None:
-            return self.base.layer, self.base.layer.tiles(base_level), self.base.layer.grid
-        layer = self._refinement(base_level)
+            return found.layer, found.layer.tiles(base_level), found.layer.grid
+        layer = found.refinement(base_level)
         return layer, layer.tiles(refining_level), layer.grid
 
     def size(self, level: int) -> int:
@@ -167,13 +264,7 @@ class Encoder:
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""
-        base_level, refining_level = self.plan.levels(level)
-        fixed: FixedImage = self.base.layer.decoded(base_level).clamped()
-        if refining_level is not None:
-            fixed = fixed.refined(self._refinement(base_level).decoded(refining_level))
-        header = self.base.header
-        mask, coded = self.prepared.mask, self.prepared.coded_mask
-        return restore(fixed, header, mask, None if coded is None else coded[0])
+        return self._pass(level).decoded(level)
 
     def point(self, level: int) -> tuple[float, float]:
         """Bits per pixel and PSNR in dB of the file of a level."""

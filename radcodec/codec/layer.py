@@ -63,6 +63,25 @@ def skip_map(mask: NDArray[np.bool_] | None, grid: Grid) -> NDArray[np.bool_]:
     return skipped_positions(mask, grid.block)
 
 
+def decode_tiles(
+    tiles: list[bytes], grid: Grid, skip: NDArray[np.bool_], decompressor: Decompressor
+) -> NDArray[np.int32]:
+    """Decode the tiles of a layer to its quantised latent (channels, r, c).
+
+    Raises
+    ------
+    CorruptError
+        A tile is damaged.
+    """
+    latent = np.empty((decompressor.bundle.latents, *grid.latent_shape), np.int32)
+    for data, (rows, columns) in zip(tiles, grid.tile_slices, strict=True):
+        part = np.ascontiguousarray(skip[rows, columns])
+        latent[:, rows, columns] = decode_tile(
+            data, (latent.shape[0], *part.shape), part, decompressor.table_sets
+        )
+    return latent
+
+
 def decode_layer(
     tiles: list[bytes],
     grid: Grid,
@@ -77,12 +96,7 @@ def decode_layer(
     CorruptError
         A tile is damaged.
     """
-    latent = np.empty((decompressor.bundle.latents, *grid.latent_shape), np.int32)
-    for data, (rows, columns) in zip(tiles, grid.tile_slices, strict=True):
-        part = np.ascontiguousarray(skip[rows, columns])
-        latent[:, rows, columns] = decode_tile(
-            data, (latent.shape[0], *part.shape), part, decompressor.table_sets
-        )
+    latent = decode_tiles(tiles, grid, skip, decompressor)
     fixed = decompressor.fixed_image(latent, level)[: grid.rows, : grid.columns]
     return FixedImage(fixed, decompressor.fraction_bits)
 
@@ -153,6 +167,10 @@ class LayerEncoder:
         cheaper = economise(q, exact, skip, sets[plain[0]], self._worth)
         coded = encode_tile(cheaper, skip, sets, self._candidates)
         return min(coded, plain, key=len)
+
+    def latent(self, level: int) -> NDArray[np.int32]:
+        """Quantised latent that the tiles of a level hold, (channels, r, c)."""
+        return decode_tiles(self.tiles(level), self.grid, self.skip, self.decompressor)
 
     def decoded(self, level: int) -> FixedImage:
         """What the tiles of a level decode to; the latest level is kept."""

@@ -56,9 +56,18 @@ class Plan:
         base = round(level_of_step(step, self.depth))
         return min(max(base, 0), LEVELS - 1), level
 
+    @property
+    def last_depth(self) -> int:
+        """Depth of the layer that sets the quality."""
+        return self.depth if self.ratio is None else REFINING_DEPTH
+
+    def step_of_level(self, level: int) -> float:
+        """Nominal step of the last layer at a level."""
+        return nominal_step(level, self.last_depth)
+
     def level_of_step(self, step: float) -> int:
         """Level whose last layer has a nominal step."""
-        depth = self.depth if self.ratio is None else REFINING_DEPTH
+        depth = self.last_depth
         return min(max(round(level_of_step(step, depth)), 0), LEVELS - 1)
 
 

@@ -1,7 +1,7 @@
 """The .rcz file: signature, header, chunks and checksums, as docs/format.md has them."""
 
 from radcodec.container.header import Header
-from radcodec.container.layers import Grid, Refinement
+from radcodec.container.layers import Grid, PixelBlocks, Refinement
 from radcodec.container.limits import Limits
 from radcodec.container.rcz import (
     ChunkEntry,
@@ -17,6 +17,7 @@ __all__ = [
     "Grid",
     "Header",
     "Limits",
+    "PixelBlocks",
     "Quality",
     "RczFile",
     "Refinement",

@@ -12,6 +12,7 @@ from radcodec.errors import CorruptError, FormatError, LimitError, UnsupportedVe
 
 _U32 = struct.Struct("<I")
 _REFINEMENT = struct.Struct("<2BH32s")
+_PIXELS = struct.Struct("<HI")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,16 @@ class Grid:
         return -(-rows // self.tile_positions) * -(-columns // self.tile_positions)
 
     @property
+    def pixel_tiles(self) -> list[tuple[slice, slice]]:
+        """Rows and columns of the image that each tile covers, tiles in raster order."""
+        side = 1 << self.tile_log2
+        return [
+            (slice(top, min(top + side, self.rows)), slice(left, min(left + side, self.columns)))
+            for top in range(0, self.rows, side)
+            for left in range(0, self.columns, side)
+        ]
+
+    @property
     def tile_slices(self) -> list[tuple[slice, slice]]:
         """Rows and columns of the latent that each tile covers, tiles in raster order."""
         rows, columns = self.latent_shape
@@ -100,6 +111,68 @@ class Refinement:
             )
         if not 0 <= self.level <= 255 or len(self.model_id) != 32:
             raise FormatError("REFN: the level or the model id is out of range")
+
+
+@dataclass(frozen=True)
+class PixelBlocks:
+    """Blocks that are coded as pixels.
+
+    Attributes
+    ----------
+    step : int
+        Quantiser step in stored values, 1 to 65535.
+    flags : bytes
+        Coded flags of the blocks.
+    tiles : list of bytes
+        Coded values in raster order of the tiles; empty where a tile has none.
+    """
+
+    step: int
+    flags: bytes
+    tiles: list[bytes]
+
+
+def pack_pixels(blocks: PixelBlocks, grid: Grid) -> bytes:
+    """Return the payload of a PIXL chunk.
+
+    Raises
+    ------
+    FormatError
+        A step out of range, or another number of tiles than the grid has.
+    """
+    if not 1 <= blocks.step < 2**16 or len(blocks.tiles) != grid.tile_count:
+        raise FormatError("PIXL: the step is out of range, or tiles are missing")
+    lengths = struct.pack(f"<{len(blocks.tiles)}I", *map(len, blocks.tiles))
+    head = _PIXELS.pack(blocks.step, len(blocks.flags))
+    return b"".join([head, blocks.flags, lengths, *blocks.tiles])
+
+
+def unpack_pixels(payload: memoryview, grid: Grid) -> PixelBlocks:
+    """Read the payload of a PIXL chunk.
+
+    Raises
+    ------
+    CorruptError
+        The step is 0, or the lengths do not fit the payload.
+    """
+    again = "get the file again from its source"
+    if len(payload) < _PIXELS.size:
+        raise CorruptError(f"PIXL holds {len(payload)} bytes, too few for its fields; {again}")
+    step, size = _PIXELS.unpack_from(payload)
+    if step == 0:
+        raise CorruptError(f"PIXL: the step is 0; {again}")
+    begin = _PIXELS.size + size
+    end = begin + _U32.size * grid.tile_count
+    if len(payload) < end:
+        raise CorruptError(f"PIXL holds {len(payload)} bytes, too few for its flags; {again}")
+    lengths = struct.unpack_from(f"<{grid.tile_count}I", payload, begin)
+    if end + sum(lengths) != len(payload):
+        raise CorruptError(f"PIXL: the lengths of its tiles do not fit the chunk; {again}")
+    tiles = []
+    for length in lengths:
+        tiles.append(bytes(payload[end : end + length]))
+        end += length
+    return PixelBlocks(step, bytes(payload[_PIXELS.size : begin]), tiles)
 
 
 def pack_tiles(tiles: list[bytes], grid: Grid) -> bytes:

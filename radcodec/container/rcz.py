@@ -23,16 +23,19 @@ from radcodec.container.chunks import (
 )
 from radcodec.container.header import Header
 from radcodec.container.layers import (
+    PixelBlocks,
     Refinement,
+    pack_pixels,
     pack_refinement,
     pack_tiles,
+    unpack_pixels,
     unpack_refinement,
     unpack_tiles,
 )
 from radcodec.container.limits import Limits
 from radcodec.errors import CorruptError, FormatError, ModelMismatchError, UnsupportedVersionError
 
-_KNOWN = ("HEAD", "MASK", "LATN", "REFN", "dset", "qual", "TAIL")
+_KNOWN = ("HEAD", "MASK", "PIXL", "LATN", "REFN", "dset", "qual", "TAIL")
 _I32 = struct.Struct("<i")
 _DATASET = struct.Struct("<2I")
 _DICTIONARY_SHA256 = "2cfdacc5eceecd4735d3cabd01d3ad421e56771f098965e984a4603481652f9e"
@@ -79,6 +82,8 @@ class RczFile:
         What was measured.
     refinement : Refinement or None
         Second layer.
+    pixels : PixelBlocks or None
+        Blocks that are coded as pixels.
     """
 
     header: Header
@@ -87,6 +92,7 @@ class RczFile:
     dataset: bytes | None = None
     quality: Quality | None = None
     refinement: Refinement | None = None
+    pixels: PixelBlocks | None = None
 
 
 class ChunkEntry(NamedTuple):
@@ -120,6 +126,8 @@ def write_rcz(file: RczFile, limits: Limits | None = None) -> bytes:
         value, coded = file.mask
         _check_mask_value(value, header)
         parts.append(pack_chunk("MASK", _I32.pack(value) + coded))
+    if file.pixels is not None:
+        parts.append(pack_chunk("PIXL", pack_pixels(file.pixels, header.grid)))
     parts.append(pack_chunk("LATN", pack_tiles(file.tiles, header.grid)))
     if file.refinement is not None:
         parts.append(pack_chunk("REFN", pack_refinement(file.refinement, header.grid)))
@@ -157,6 +165,7 @@ def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
     dataset = found.get("dset")
     quality = found.get("qual")
     refinement = found.get("REFN")
+    pixels = found.get("PIXL")
     return RczFile(
         header=header,
         tiles=unpack_tiles(found["LATN"].payload, header.grid),
@@ -166,6 +175,7 @@ def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
         refinement=None
         if refinement is None
         else unpack_refinement(refinement.payload, header.grid),
+        pixels=None if pixels is None else unpack_pixels(pixels.payload, header.grid),
     )
 
 
@@ -177,8 +187,8 @@ def _known_chunks(data: bytes) -> dict[str, Chunk]:
             raise FormatError(f"the first chunk is {chunk.type}, not HEAD")
         if chunk.type in found:
             raise FormatError(f"the file holds two {chunk.type} chunks")
-        if chunk.type == "MASK" and "LATN" in found:
-            raise FormatError("the MASK chunk comes after the LATN chunk")
+        if chunk.type in ("MASK", "PIXL") and "LATN" in found:
+            raise FormatError(f"the {chunk.type} chunk comes after the LATN chunk")
         if chunk.type == "REFN" and "LATN" not in found:
             raise FormatError("the REFN chunk comes before the LATN chunk")
         if chunk.type in _KNOWN:

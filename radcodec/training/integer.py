@@ -203,7 +203,7 @@ def quantise_decompressor(
     *,
     input_bits: int = 13,
     activation_bits: int = 10,
-    margin: float = 1.5,
+    margin: float = 2.5,
     seed: int = 0,
     positions: int = 40000,
 ) -> IntegerDecompressor:
