@@ -23,14 +23,18 @@ from radcodec.entropy.pixels import (
     encode_pixels,
     open_blocks,
 )
+from radcodec.intensity.background import grow_within
 
 #: Quantiser step of pixels over that of the networks' latents: pixels beside hard edges are all
 #: off by as much as the step allows, while latents that are zero make up most of a block.
 STEP_SHARE = 0.5
-#: Bits that a block must save; blocks side by side predict each other, lone ones do not.
-WORTHWHILE = 32.0
+#: Bits that a block must save, and those that suffice beside another such block: neighbours
+#: predict each other, and the networks are rid of what lone blocks would leave around them.
+WORTHWHILE, WORTHWHILE_BESIDE = 64.0, 16.0
+#: How far a group of blocks grows from those that save most, in blocks.
+REACH = 8
 #: What the first layer saves besides, as a share of the refinement's bits.
-BASE_SHARE = 0.2
+BASE_SHARE = 0.05
 #: Bits that a squared error is worth, times the squared step.
 EXCHANGE = 6 / math.log(2)
 # Bits of a latent position: empty, not empty, each value, and each doubling of it; the sum
@@ -137,8 +141,8 @@ def choose_blocks(
         size > 0, _PIXEL_VALUE + _PIXEL_DOUBLED * np.log2(np.maximum(size, 1)), _PIXEL_ZERO
     )
     own = np.where(background, 0.0, bits + rate * (left * left))
-    flags = price - _per_block(own, SIDE) - _BLOCK > WORTHWHILE
-    flags &= open_blocks(background)
+    saved = np.where(open_blocks(background), price - _per_block(own, SIDE) - _BLOCK, 0.0)
+    flags = grow_within(saved > WORTHWHILE, saved > WORTHWHILE_BESIDE, REACH)
     if not flags.any():
         return None
     return _chosen(flags, background)

@@ -192,14 +192,41 @@ class Encoder:
         self.prepared = base.prepared
         self._plain = _Pass(base, plan, None)
         self._passes: dict[int, _Pass] = {}
+        self._octave: int | None = None
         self._sizes: dict[int, int] = {}
+
+    def octave(self, level: int) -> int:
+        """Power of two nearest to a level's step, for which its pixel blocks are chosen."""
+        return round(math.log2(self.plan.step_of_level(level)))
+
+    def octaves_around(self, wanted: float) -> list[int]:
+        """Octaves of the levels whose sizes, as far as they are known, enclose a size.
+
+        Empty where all known sizes lie on one side of it.
+        """
+        above = [level for level, size in self._sizes.items() if size > wanted]
+        below = [level for level, size in self._sizes.items() if size < wanted]
+        if not above or not below:
+            return []
+        near = min(above, key=self._sizes.__getitem__), max(below, key=self._sizes.__getitem__)
+        return list(dict.fromkeys(self.octave(level) for level in near))
+
+    def settled(self, octave: int) -> Encoder:
+        """The same, with the pixel blocks of one octave at all levels.
+
+        So sizes fall with the level without a jump, while blocks that change in between may
+        leave a size that no level reaches.
+        """
+        other = Encoder(self.base, self.plan)
+        other._plain, other._passes, other._octave = self._plain, self._passes, octave
+        return other
 
     def _pass(self, level: int) -> _Pass:
         """The pass of a level: with the blocks that are better coded as pixels near it.
 
         They are chosen once for all levels whose steps round to the same power of two.
         """
-        octave = round(math.log2(self.plan.step_of_level(level)))
+        octave = self.octave(level) if self._octave is None else self._octave
         if octave not in self._passes:
             step = 2.0**octave
             near = self.plan.level_of_step(step)

@@ -165,6 +165,11 @@ class Search:
             level = closest_level(encoder.size, wanted)
             if abs(encoder.size(level) / wanted - 1) <= TOLERANCE:
                 return encoder, level
+            for octave in encoder.octaves_around(wanted):
+                settled = encoder.settled(octave)
+                level = closest_level(settled.size, wanted)
+                if abs(settled.size(level) / wanted - 1) <= TOLERANCE:
+                    return settled, level
         return None
 
     def reach(self) -> tuple[int, int]:
@@ -193,17 +198,26 @@ class Search:
     def usual(self) -> tuple[Encoder, int]:
         """The ratio that radiological societies accept for the modality, or what is nearest.
 
-        An image so plain that its best file is smaller gets its best file; one so small that
-        headers alone fill the size gets the usual quality.
+        An image so small that headers alone fill the size gets the usual quality.
         """
         wanted = self.prepared.image.uncompressed_bytes / USUAL_RATIO_OF[self.modality]
-        found = self.by_size(wanted)
-        if found is not None:
-            return found
-        finest = self.encoder(self.plans[-1][1])
-        if finest.size(0) <= wanted:
-            return finest, 0
-        return self.by_step(self._step(USUAL_QUALITY))
+        found = self.by_size(wanted) or self._best_within(wanted)
+        return found or self.by_step(self._step(USUAL_QUALITY))
+
+    def _best_within(self, wanted: float) -> tuple[Encoder, int] | None:
+        """The best of the files that are no larger than a size, one a plan; None where all are."""
+        found: list[tuple[float, int, int]] = []
+        for number, (_, plan) in enumerate(self.plans):
+            encoder = self.encoder(plan)
+            near = closest_level(encoder.size, wanted)
+            # With pixel blocks the finest level of a plain image may well be the smallest.
+            for level in {0, near, min(near + 1, LEVELS - 1)}:
+                if encoder.size(level) <= wanted:
+                    found.append((encoder.psnr(level), number, level))
+        if not found:
+            return None
+        _, number, level = max(found)
+        return self.encoder(self.plans[number][1]), level
 
     def _step(self, quality: float) -> float:
         return step_of_quality(quality, self.rules.quality_of(self.modality))
@@ -233,7 +247,7 @@ class Search:
         else:
             wanted = target.value * image.stored.size / 8
             asked = f"{target.value:g} bits per pixel"
-        found = self.by_size(wanted)
+        found = self.by_size(wanted) or self._best_within(wanted)
         if found is not None:
             return found
         low, high = self.reach()

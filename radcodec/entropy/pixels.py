@@ -268,7 +268,7 @@ def decode_flags(data: bytes, open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
         The stream breaks the rules of the range coder.
     """
     flags = np.zeros(open_.shape, dtype=np.uint8)
-    _check(data, "flags")
+    _check(data, "flags", bool(open_.any()))
     if len(data) > _decode_flags(np.frombuffer(data, dtype=np.uint8), open_, flags):
         raise CorruptError("pixel blocks: bytes behind the flags; get a new copy of the file")
     return flags.astype(np.bool_)
@@ -323,7 +323,7 @@ def decode_pixels(
     CorruptError
         The stream breaks the rules of the range coder.
     """
-    _check(data, "values")
+    _check(data, "values", bool(coded.any()))
     out = np.array(values, dtype=np.int32, order="C")
     pixels, known = np.ascontiguousarray(coded), np.array(background, order="C")
     stream = np.frombuffer(data, dtype=np.uint8)
@@ -332,6 +332,6 @@ def decode_pixels(
     return out
 
 
-def _check(data: bytes, what: str) -> None:
-    if data.endswith(b"\0") or data.startswith(IMPOSSIBLE_START):
+def _check(data: bytes, what: str, any_decision: bool) -> None:
+    if data.endswith(b"\0") or data.startswith(IMPOSSIBLE_START) or (data and not any_decision):
         raise CorruptError(f"pixel blocks: the {what} are not valid; get a new copy of the file")

@@ -64,7 +64,7 @@ def _dilate_from_corner(
     return out
 
 
-def _grow_within(seed: NDArray[np.bool_], area: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+def grow_within(seed: NDArray[np.bool_], area: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
     """Dilate `seed` by a 3 x 3 square `steps` times, never leaving `area`."""
     grown = seed
     for _ in range(steps):
@@ -89,7 +89,7 @@ def _cleaned(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
     around = np.pad(area, margin, constant_values=True)
     opened = _dilate_from_corner(_erode(around, OPENING), OPENING, around.shape)
     inside = slice(margin, -margin)
-    return _grow_within(opened[inside, inside], area, REGROW)
+    return grow_within(opened[inside, inside], area, REGROW)
 
 
 def find_background(

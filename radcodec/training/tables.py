@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from radcodec.codec.blocks import background_of, choose_blocks
 from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
 from radcodec.entropy.counting import Counts, activities, count_symbols
 from radcodec.entropy.economy import economise
@@ -16,6 +17,7 @@ from radcodec.quantising.quantise import quantise
 from radcodec.training.data import IndexedImage, Sample, middle_of, prepare
 from radcodec.training.loop import Codec
 from radcodec.training.networks import Compressor
+from radcodec.training.rate_model import log_nominal_step
 from radcodec.training.refinement import Bases
 
 #: A latent in quantiser steps, and its map of skipped positions.
@@ -25,6 +27,10 @@ Tile = tuple[NDArray[np.float32], NDArray[np.bool_]]
 BANDS = ((30, 55, 80), (95, 115, 135), (150, 170, 190), (205, 225, 245))
 #: Side of the largest block of any depth.
 LARGEST_BLOCK = 32
+#: Whole numbers that stand for the unit interval where one wants stored values.
+FINE = 4095
+#: Share of an image that may be left to pixel blocks.
+MOST_COVERED = 0.3
 #: Largest part of one image that statistics are gathered from, pixels along a side.
 STATISTICS_SIDE = 768
 
@@ -101,6 +107,41 @@ def _skip(sample: Sample, shape: tuple[int, ...], block: int) -> NDArray[np.bool
     return skipped_positions(sample.mask, block)
 
 
+def _covered(
+    codec: Codec,
+    sample: Sample,
+    left: NDArray[np.float32],
+    exact: NDArray[np.float32],
+    position: torch.Tensor,
+) -> NDArray[np.bool_]:
+    """Background, and what will be coded as pixels: none of the tables' business.
+
+    Parameters
+    ----------
+    left : ndarray of float32, shape (rows, columns)
+        What the bases have left of the image.
+    exact : ndarray of float32, shape (latents, r, c)
+        Its latent in quantiser steps.
+    position : tensor (1,)
+        Its quality.
+    """
+    rows, cols = left.shape
+    coded = quantise(exact, np.ones(len(exact), np.float32), refining=True)
+    with torch.no_grad():
+        scaled = torch.from_numpy(coded.astype(np.float32))[None]
+        scaled = scaled * codec.decode_gains.log_step(position).exp()
+        restored = codec.decompressor(scaled)[0, 0].numpy()[:rows, :cols]
+    stored = np.rint(unit_of(sample) * FINE).astype(np.int32)
+    decoded = stored - np.rint((left - restored) * FINE).astype(np.int32)
+    step = float(log_nominal_step(position, codec.architecture.depth).exp())
+    chosen = choose_blocks(stored, decoded, coded, sample.mask, step, FINE)
+    background = background_of(sample.mask, rows, cols)
+    # Where most of an image would go, the networks have learned too little to choose by.
+    if chosen is None or chosen.coded.mean() > MOST_COVERED:
+        return background
+    return background | chosen.coded
+
+
 def table_sets_of(codec: Codec, samples: list[Sample]) -> list[TableSet]:
     """Build one table set a band of levels from the latents of images."""
     block = codec.architecture.block
@@ -142,7 +183,8 @@ def refining_table_sets_of(
                 left = drawn.remainder(unit, weight, position)[0, 0].numpy()
                 rows, cols = sample.unit.shape
                 latent = _latent(codec.compressor, left[:rows, :cols], block)
-                skip = _skip(sample, latent.shape[1:], block)
-                tiles.append((latent / steps[level][:, None, None], skip))
+                exact = latent / steps[level][:, None, None]
+                covered = _covered(codec, sample, left[:rows, :cols], exact, position)
+                tiles.append((exact, skipped_positions(covered, block)))
         sets.append(_counted(tiles, predicted=False))
     return sets

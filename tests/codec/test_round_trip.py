@@ -156,6 +156,7 @@ def test_independent_decoder_agrees_on_tiles_and_background(
     assert (restored[:, 300:700] == -5).all()
 
 
+@pytest.mark.usefixtures("no_pixel_blocks")
 def test_a_refinement_brings_the_image_nearer(
     models: ModelStore, bare: GreyImage, deepest: int
 ) -> None:
@@ -183,6 +184,7 @@ def test_each_layer_uses_the_tables_made_for_it(
         assert {tile[0] for tile in file.refinement.tiles} <= set(second)
 
 
+@pytest.mark.usefixtures("no_pixel_blocks")
 def test_a_refinement_has_nothing_to_say_of_the_background(
     models: ModelStore, deepest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +201,7 @@ def test_a_refinement_has_nothing_to_say_of_the_background(
     prepared = prepare(grey(stored))
     encoder = Encoder(BaseEncoder(prepared, "ct", deepest, models), Plan(deepest, 0.5))
     encoder.file(150)
-    first, second = planes
+    first, *_, second = planes
     np.testing.assert_array_equal(first, prepared.unit)
     assert (second[stored == 0] == MID_GREY).all()
     seen = second[stored > 0]
@@ -253,14 +255,23 @@ def test_without_verification_nothing_is_measured(models: ModelStore, bare: Grey
     assert check(packed.data, models=models).stored.shape == bare.stored.shape
 
 
+@pytest.fixture
+def no_pixel_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave everything to the networks, for tests of what they do."""
+    monkeypatch.setattr(encoder_module, "choose_blocks", lambda *_: None)
+
+
 @pytest.fixture(scope="module")
 def refined(models: ModelStore, deepest: int) -> bytes:
-    """A small refined file."""
+    """A small refined file, without pixel blocks."""
     stored = np.add.outer(np.arange(24), np.arange(20)) % 31
-    packed = compress(
-        grey(stored, 8), depth=deepest, refine=True, target=Target("level", 90), models=models
-    )
-    assert packed.refined
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder_module, "choose_blocks", lambda *_: None)
+        packed = compress(
+            grey(stored, 8), depth=deepest, refine=True, target=Target("level", 90), models=models
+        )
+    file = read_rcz(packed.data)
+    assert file.refinement is not None and min(map(len, file.refinement.tiles)) > 10
     return packed.data
 
 

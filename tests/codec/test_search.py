@@ -102,12 +102,21 @@ def test_the_usual_ratio_of_a_plain_image_gives_way_to_the_best_file(models: Mod
     plain[:, 100:] = 501
     packed = compress(grey(plain), target=Target("usual", 0), models=models)
     assert packed.ratio > USUAL_RATIO_OF["generic"]
-    assert packed.level == 0
+    assert packed.psnr == math.inf
 
 
-@pytest.mark.parametrize(
-    ("kind", "value"), [("ratio", 1e5), ("ratio", 0.2), ("bpp", 90), ("bpp", 1e-5)]
-)
+@pytest.mark.parametrize(("kind", "value"), [("ratio", 0.2), ("bpp", 90)])
+def test_more_bytes_than_the_best_file_takes_get_the_best_file(
+    models: ModelStore, bare: GreyImage, kind: TargetKind, value: float
+) -> None:
+    best = _compress(bare, models, kind, value)
+    assert best.psnr is not None
+    for level in (0, 60, 120):
+        other = _compress(bare, models, "level", level)
+        assert other.psnr is not None and other.psnr <= best.psnr + 1e-9
+
+
+@pytest.mark.parametrize(("kind", "value"), [("ratio", 1e5), ("bpp", 1e-5)])
 def test_sizes_out_of_reach_name_the_range(
     models: ModelStore, bare: GreyImage, kind: TargetKind, value: float
 ) -> None:
