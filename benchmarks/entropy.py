@@ -25,9 +25,9 @@ LEVELS = (60, 120, 165, 200, 235)
 
 def tile_bits(encoder: Encoder, level: int) -> tuple[float, float]:
     """Real bits and model entropy of the last layer's tiles at a level."""
-    layer, tiles, grid = encoder.last_layer(level)
+    layer, tiles, _ = encoder.layers(level)[-1]
     real = ideal = 0.0
-    for tile, (rows, columns) in zip(tiles, grid.tile_slices, strict=True):
+    for tile, (rows, columns) in zip(tiles, layer.grid.tile_slices, strict=True):
         sets = layer.decompressor.table_sets
         skip = np.ascontiguousarray(layer.skip[rows, columns])
         q = decode_tile(tile, (layer.decompressor.bundle.latents, *skip.shape), skip, sets)

@@ -71,11 +71,7 @@ def own_timings(
     prepared = prepare(image)
     encoder = Encoder(BaseEncoder(prepared, modality, plan.depth, models), plan)
     level = closest_level(encoder.size, image.uncompressed_bytes / ratio)
-    file = encoder.file(level)
-    layers = [(encoder.base.layer, file.tiles, file.header.level)]
-    if file.refinement is not None:
-        layer, tiles, _ = encoder.last_layer(level)
-        layers.append((layer, tiles, file.refinement.level))
+    layers = encoder.layers(level)
     latents: list[NDArray[np.int32]] = []
 
     def decode_entropy() -> None:
@@ -95,7 +91,7 @@ def own_timings(
                     np.ascontiguousarray(latent[:, rows, columns]),
                     np.ascontiguousarray(layer.skip[rows, columns]),
                     layer.decompressor.table_sets,
-                    layer.compressor.table_sets(refining=layer is not encoder.base.layer),
+                    layer.compressor.table_sets(refining=layer is not layers[0][0]),
                 )
 
     def decode_networks() -> None:

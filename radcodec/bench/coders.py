@@ -234,7 +234,7 @@ def make_coder(name: str) -> Coder:
         return PeerCoder(CODECS[name])
     try:
         module: Any = importlib.import_module(name)
-    except ImportError as error:
+    except Exception as error:  # somebody's module may raise anything
         raise UsageError(
             f"no codec {name!r}; there are {', '.join(NAMES)}, or give the dotted name of a "
             f"module ({error})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,6 +88,15 @@ def as_grey(stored: NDArray[np.int32], modality: str) -> GreyImage:
     low, high = int(stored.min()), int(stored.max())
     bits = 16 if low < 0 or high > 255 else 8
     return GreyImage(stored, bits, bits, low < 0, False, None, modality, None)
+
+
+def has_index(folder: Path) -> bool:
+    """Whether a folder's ``index.csv`` is one of images, and not some other program's."""
+    try:
+        with (folder / "index.csv").open(newline="", encoding="utf-8", errors="replace") as handle:
+            return {"file", "split", "modality"} <= set(next(csv.reader(handle), []))
+    except (OSError, csv.Error):
+        return False
 
 
 def find_sources(

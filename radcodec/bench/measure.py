@@ -33,6 +33,7 @@ def measure(
     knob: str,
     size: int,
     decoded: NDArray[np.int32],
+    padding: int | None = None,
 ) -> Row:
     """Measure one restored image.
 
@@ -46,9 +47,11 @@ def measure(
         What made the file.
     size : int
         Bytes of the file.
+    padding : int or None
+        The image's padding value, which may be that of its background.
     """
     peak = peak_of(stored)
-    outside, inside = background_errors(stored, decoded)
+    outside, inside = background_errors(stored, decoded, padding)
     return Row(
         image=source.name,
         modality=source.modality,
@@ -80,7 +83,7 @@ def window_figures(
 
 
 def background_errors(
-    stored: NDArray[np.int32], decoded: NDArray[np.int32]
+    stored: NDArray[np.int32], decoded: NDArray[np.int32], padding: int | None = None
 ) -> tuple[float, float | None]:
     """Mean absolute error of a stored value outside and inside the constant background.
 
@@ -92,7 +95,7 @@ def background_errors(
         None where there is no background.
     """
     error = np.abs(stored.astype(np.int64) - decoded)
-    found = find_background(stored)
+    found = find_background(stored, padding)
     if found is None or found.mask.all():
         return float(error.mean()), None
     return float(error[~found.mask].mean()), float(error[found.mask].mean())

@@ -118,10 +118,14 @@ def decode(
 
 def judge(subject: Subject, name: str, file: Encoded, decoded: NDArray[np.int32]) -> Row:
     """Measure what came back, in the encoding process, which has the image at hand."""
-    stored = _image(subject.source).stored
+    image = _image(subject.source)
+    stored = image.stored
     if decoded.shape != stored.shape:
         raise RadcodecError(f"restored as {decoded.shape}, not {stored.shape}")
-    row = measure(subject.source, stored, name, file.knob, len(file.data), decoded)
+    size = len(file.data)
+    row = measure(
+        subject.source, stored, name, file.knob, size, decoded, padding=image.padding_value
+    )
     return replace(
         row,
         target=file.target.label,
@@ -159,9 +163,13 @@ class Store:
         return self.folder / FILES / row.file[:2] / f"{row.file}.bin"
 
     def find(self, subject: Subject, codec: str, version: str, target: Target) -> Row | None:
-        """The measurement of a target with this very codec on these very pixels, if any."""
+        """The measurement of a target with this very codec on these very pixels, if any.
+
+        Nor does one count that was made for another modality, whose networks are others.
+        """
         row = self.rows.get((subject.source.name, codec, target.label))
-        if row is None or (row.version, row.pixels) != (version, subject.pixels):
+        same = (version, subject.pixels, subject.source.modality)
+        if row is None or (row.version, row.pixels, row.modality) != same:
             return None
         return row if row.target_bytes == target.size and self.path(row).exists() else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -113,11 +114,16 @@ def sources_of(files: Iterable[Path], folder: Path, default_modality: str | None
     """Take files as sources named by their path in the folder, grouped by what they say."""
     sources = []
     for path in files:
-        source = Source(path.relative_to(folder).as_posix(), UNKNOWN, "", path)
+        source = Source(_name(path.relative_to(folder)), UNKNOWN, "", path)
         header = source.header()
         modality = None if header is None else modality_of(header)
         sources.append(replace(source, modality=modality or default_modality or UNKNOWN))
     return sources
+
+
+def _name(path: Path) -> str:
+    """A path as text that every file and terminal takes: bytes that are no UTF-8 as "\\xff"."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def examine(source: Source, selection: Selection) -> Subject | LeftOut:
@@ -134,6 +140,10 @@ def examine(source: Source, selection: Selection) -> Subject | LeftOut:
         return LeftOut(source.name, reason, False)
     if selection.max_pixels is not None and stored.size > selection.max_pixels:
         reason = f"{stored.size} pixels, more than --max-pixels {selection.max_pixels}"
+        return LeftOut(source.name, reason, False)
+    if stored.min() == stored.max():
+        # Every codec restores it exactly, which would only lift the means.
+        reason = "all its pixels have the same value, so there is no quality to measure"
         return LeftOut(source.name, reason, False)
     found = find_background(stored, image.padding_value)
     return Subject(

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from radcodec.bench.own import NAME
+from radcodec.bench.report.words import printable
 
 #: Headings of the metrics that the terminal shows.
 _METRICS = {"psnr": "PSNR", "ms_ssim": "MS-SSIM", "ssim": "SSIM"}
@@ -65,13 +66,13 @@ def _worst(found: dict[str, Any] | None) -> str:
 
     if found is None or found["worst"] is None:
         return "-"
-    return f"{100 * found['by_image'][found['worst']]:+.1f} % {escape(found['worst'])}"
+    return f"{100 * found['by_image'][found['worst']]:+.1f} % {escape(printable(found['worst']))}"
 
 
 def _qualities(modality: str, part: dict[str, Any], labels: list[str]) -> Table:
     table = Table(
         title=f"{_heading(modality, part['images'])}: PSNR in dB and SSIM, means over images",
-        caption="Only where a file of the asked size was made (within 5 %); in brackets: of how "
+        caption="Over stored values; the peak is each image's own range.  Only where a file of the asked size was made (within 5 %); in brackets: of how "
         "many images, where not of all.  Mpx/s: million pixels a second.",
     )
     table.add_column("codec")

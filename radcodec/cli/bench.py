@@ -48,7 +48,11 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         numbers = [PositiveFloat().convert(part, param, ctx) for part in parts]
         if not numbers:
             self.fail("give at least one number", param, ctx)
-        return tuple(dict.fromkeys(numbers))
+        # Sizes are told apart by what reports call them.
+        apart: dict[str, float] = {}
+        for number in numbers:
+            apart.setdefault(f"{number:g}", number)
+        return tuple(apart.values())
 
 
 def _codecs(context: click.Context, parameter: click.Parameter, value: str) -> list[str]:
@@ -216,12 +220,13 @@ def _survey(
     folder: Path, output: Path, split: str, selection: Selection, *, progress: bool
 ) -> tuple[list[Subject], list[LeftOut]]:
     """Read what the folder holds."""
-    from radcodec.bench.images import find_sources
+    from radcodec.bench.images import find_sources, has_index
+    from radcodec.bench.report.words import printable
     from radcodec.bench.survey import sources_of, survey
 
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give a folder of DICOM or PNG images")
-    if (folder / "index.csv").exists():
+    if has_index(folder):
         sources = find_sources(folder, split)
     else:
         inside = output.resolve()
@@ -236,7 +241,7 @@ def _survey(
     with FileProgress(len(sources), "reading", enabled=progress) as bar:
         subjects, left_out = survey(sources, selection, lambda _: bar.done())
     for item in left_out:
-        note(f"left out: {item.image}: {item.reason}")
+        note(printable(f"left out: {item.image}: {item.reason}"))
     if not subjects:
         raise InputError(
             f"{folder}: none of {len(sources)} files is an image to measure"
@@ -273,6 +278,7 @@ def _measure(
     progress: bool,
 ) -> tuple[dict[str, Any], Session]:
     """Measure what the report's folder does not hold yet, and put the results together."""
+    from radcodec.bench.report.words import printable
     from radcodec.bench.results import build
     from radcodec.bench.session import Session, Store
 
@@ -283,10 +289,11 @@ def _measure(
         lines = _lines(session.work) if progress and not sys.stderr.isatty() else None
 
         def done(image: str, codec: str, weight: float) -> None:
-            bar.start(f"{codec} {image}")
+            what = printable(f"{codec} {image}")
+            bar.start(what)
             bar.done(weight)
             if lines is not None:
-                lines(f"{codec} {image}", weight)
+                lines(what, weight)
 
         try:
             session.run(done)
@@ -294,7 +301,8 @@ def _measure(
             note("interrupted; the same command goes on from here", level=-1)
             raise
     for failure in session.failures:
-        note(f"failed: {failure.codec} on {failure.image}: {failure.reason}", level=-1)
+        what = f"failed: {failure.codec} on {failure.image}: {failure.reason}"
+        note(printable(what), level=-1)
     results = build(
         folder=str(folder),
         command=["radcodec", *sys.argv[1:]],
@@ -334,13 +342,14 @@ def _lines(total: float) -> Callable[[str, float], None]:
 def _report(output: Path, results: dict[str, Any], session: Session) -> None:
     """Write results.json, results.csv and report.html, each whole or not at all."""
     from radcodec.bench.report.page import render
+    from radcodec.bench.report.words import printable
     from radcodec.bench.results import as_csv
     from radcodec.bench.showing import viewer_images
 
     text = json.dumps(results, indent=1, allow_nan=False) + "\n"
     write_file(output / "results.json", text.encode(), force=True)
     write_file(output / "results.csv", as_csv(session.rows()).encode(), force=True)
-    page = render(results, viewer_images(session, lambda line: note(line, level=-1)))
+    page = render(results, viewer_images(session, lambda line: note(printable(line), level=-1)))
     write_file(output / "report.html", page.encode(), force=True)
 
 
@@ -351,18 +360,23 @@ def _print_tables(results: dict[str, Any]) -> None:
 
     # In a pipe there is no width to keep to, and a folded table cannot be read.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    for table in verdict_tables(results):
-        console.print(table)
+    # Rich would end the program where nobody reads on, with a code of its own.
+    with console.capture() as capture:
+        for table in verdict_tables(results):
+            console.print(table)
+    click.echo(capture.get(), nl=False)
 
 
 def _finish(left_out: list[LeftOut], failures: list[Failure]) -> None:
     """Exit with 1 where files could not be read, or codecs failed."""
+    from radcodec.bench.report.words import count
+
     unread = [item for item in left_out if item.failed]
     parts = []
     if unread:
-        parts.append(f"{len(unread)} files could not be measured")
+        parts.append(f"{count(len(unread), 'file')} could not be measured")
     if failures:
-        parts.append(f"{len(failures)} codecs failed on an image")
+        parts.append(f"a codec failed on an image {count(len(failures), 'time')}")
     if parts:
         note(f"radcodec: {' and '.join(parts)}; see the report", level=-1)
         raise click.exceptions.Exit(SOME_FAILED)

@@ -217,3 +217,13 @@ def test_own_rows(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert load_rows(file.path) == rows
     measure_own(sources[:1], store, file, codec="radcodec-new", log=_quiet)
     assert len(load_rows(file.path)) == len(rows) + 2
+
+
+def test_background_of_the_padding_value() -> None:
+    stored = np.arange(4096, dtype=np.int32).reshape(64, 64)
+    stored[20:50, 20:50] = 100
+    decoded = stored + 4
+    decoded[20:50, 20:50] = 100
+    assert background_errors(stored, decoded)[1] is None
+    outside, inside = background_errors(stored, decoded, 100)
+    assert (outside, inside) == (4.0, 0.0)

@@ -150,6 +150,10 @@ def test_measurements_of_other_versions_pixels_or_lost_files_do_not_count(
     assert count == 6
     newer = Session(REQUEST, subjects, {"jpeg": "another"}, store)
     assert sum(len(task.targets) for task in newer.tasks) == count
+    # Another modality has other networks, and is another row of the tables.
+    other = [replace(s, source=replace(s.source, modality="xr")) for s in subjects]
+    elsewhere = Session(REQUEST, other, versions, store)
+    assert len(elsewhere.tasks) == 2 and elsewhere.rows() == []
     changed = [replace(subject, pixels="0" * 64) for subject in subjects]
     assert len(Session(REQUEST, changed, versions, store).tasks) == 2
     store.path(session.rows()[0]).unlink()
@@ -238,5 +242,7 @@ def test_unknown_codecs_are_named() -> None:
         make_coder("no.such")
     with pytest.raises(UsageError, match="lacks SETTINGS"):
         make_coder("radcodec.errors")
+    with pytest.raises(UsageError, match="no codec"):
+        make_coder(".relative")
     assert make_coder(CHEAT).name == CHEAT
     assert all(make_coder(name).settings for name in CODECS)

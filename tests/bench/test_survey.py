@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from radcodec.bench.display import Display, display_of, lossy_before
+from radcodec.bench.images import has_index
 from radcodec.bench.survey import Selection, Subject, digest, sources_of, survey
 from radcodec.metrics.windows import Window
 from tests.bench.samples import sample_path, stored_values
@@ -133,3 +136,30 @@ def test_first_window_and_rescale() -> None:
     assert display_of(dataset, "mr") == Display(2, -1000, "", Window(40, 350))
     dataset.ModalityLUTSequence = [pydicom.Dataset()]
     assert display_of(dataset, "ct") == Display()
+
+
+def test_an_image_of_one_value_is_left_out(tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 40), 7, np.uint8)).save(tmp_path / "flat.png")
+    subjects, (left,) = survey(sources_of([tmp_path / "flat.png"], tmp_path, None), Selection())
+    assert subjects == []
+    assert "same value" in left.reason and not left.failed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_utf8_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xe4.png")
+    with path.open("wb") as handle:
+        Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40)).save(handle, "png")
+    ((subject,), _) = survey(sources_of([path], tmp_path, None), Selection())
+    assert subject.source.name == r"\xe4.png"
+    assert subject.source.read().stored.max() == 1599
+
+
+def test_another_programs_index_is_none(tmp_path: Path) -> None:
+    assert not has_index(tmp_path)
+    (tmp_path / "index.csv").write_text("patient;study;file\n1;2;3\n")
+    assert not has_index(tmp_path)
+    (tmp_path / "index.csv").write_bytes(b"")
+    assert not has_index(tmp_path)
+    (tmp_path / "index.csv").write_text("file,split,modality,offset\n")
+    assert has_index(tmp_path)

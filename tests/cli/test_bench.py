@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -225,3 +226,33 @@ def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_room(images: Path
         assert len(_rows(small / "report")) == 18
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_odd_names_and_sizes(images: Path) -> None:
+    (images / "ct.dcm").rename(images / "c\x1b[2Jt\n.dcm")
+    (images / "no\x1b[2Jne.png").write_bytes(b"")
+    words = ("--codecs", "jpeg", "--ratios", "6,12,6.0000001", "--runs", "1")
+    ran = _run(images.parent, "images", "-o", "report", *words)
+    assert ran.returncode == 1, ran.stderr
+    assert "\x1b" not in ran.stdout + ran.stderr
+    assert "1 file could not be measured" in ran.stderr
+    results = json.loads((images.parent / "report/results.json").read_text())
+    assert results["targets"] == ["ratio 6", "ratio 12"]
+    assert {image["name"] for image in results["images"]} == {"c\x1b[2Jt\n.dcm", "deep/mr"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_nobody_reads_the_tables(images: Path) -> None:
+    words = ("--codecs", "jpeg", "--ratios", "6", "--runs", "1", "--modality", "mr")
+    command = shlex.join(_command("images", "-o", "report", *words))
+    ran = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"],
+        cwd=images.parent,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "unexpected" not in ran.stderr
+    assert (images.parent / "report" / "report.html").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
@@ -34,7 +35,10 @@ def _split(figure: Figure, name: str) -> ElementTree.Element:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+        with warnings.catch_warnings():
+            # Texts stay texts: the reader's browser has the letters that matplotlib lacks.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     return ElementTree.fromstring(buffer.getvalue())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from typing import Any
 from xml.etree import ElementTree
@@ -94,3 +95,12 @@ def test_nothing_to_draw(results: dict[str, Any]) -> None:
     for row in bare["measurements"]:
         row["bpp"] = 1e-6
     assert charts.rate_distortion(bare, MODALITY, "psnr", "c") is None
+
+
+def test_names_in_letters_that_matplotlib_lacks(recwarn: pytest.WarningsRecorder) -> None:
+    results = made.full(2)
+    name = results["images"][0]["name"]
+    text = json.dumps(results).replace(json.dumps(name)[1:-1], "\u5f71\u50cf.dcm")
+    svg = charts.strip(json.loads(text), MODALITY, "s")
+    assert svg is not None and "\u5f71\u50cf.dcm" in svg
+    assert not recwarn.list
