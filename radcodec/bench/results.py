@@ -43,6 +43,13 @@ class CodecState:
     missing: str | None
 
 
+def cpu_name() -> str:
+    """Name of the processor."""
+    from radcodec.network.runtime import describe
+
+    return describe()["cpu"].strip()
+
+
 def package_versions() -> dict[str, str | None]:
     """Versions of Python and of `PACKAGES`; None for what is not installed."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
@@ -67,8 +74,7 @@ def build(
     rows: Sequence[Row],
 ) -> dict[str, Any]:
     """Put a run's results together; see ``docs/bench.md`` for the fields."""
-    from radcodec.network.runtime import describe
-
+    cpu = cpu_name()
     return {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -78,9 +84,14 @@ def build(
         "jobs": request.jobs,
         "threads": request.threads,
         "runs": request.runs,
+        "timed_otherwise": sum(
+            (row.threads, row.jobs, row.runs, row.cpu)
+            != (request.threads, request.jobs, request.runs, cpu)
+            for row in rows
+        ),
         "rates": list(RATES),
         "machine": {
-            "cpu": describe()["cpu"].strip(),
+            "cpu": cpu,
             "processors": os.cpu_count(),
             "platform": platform.platform(),
         },
@@ -88,7 +99,7 @@ def build(
         "targets": request.labels,
         "codecs": {name: asdict(state) for name, state in codecs.items()},
         "images": [_image(subject) for subject in subjects],
-        "left_out": [{"image": item.image, "reason": item.reason} for item in left_out],
+        "left_out": [asdict(item) for item in left_out],
         "failed": [asdict(failure) for failure in failures],
         "measurements": [row.to_dict() for row in rows],
         "summary": summarise(rows, request.labels, RATES, seed),

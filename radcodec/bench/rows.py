@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,10 @@ class Row:
         SHA-256 of the file.
     version : str
         What made it.
+    threads, jobs, runs : int
+        Processors of the codec, images at a time, and timed runs; 0 where nothing was timed.
+    cpu : str
+        Where it was timed.
     scaling : list of int or None
         What the codec's decoder needs beside the file; see `codecs.base.Scaling`.
     """
@@ -83,6 +89,10 @@ class Row:
     decoded: str = ""
     file: str = ""
     version: str = ""
+    threads: int = 0
+    jobs: int = 0
+    runs: int = 0
+    cpu: str = ""
     scaling: list[int] | None = None
 
     @property
@@ -188,8 +198,15 @@ class RowFile:
             Where the file cannot be written.
         """
         try:
-            with self.path.open("a") as handle:
-                handle.write(row.to_json() + "\n")
+            before = self.path.stat().st_size
+            try:
+                with self.path.open("a") as handle:
+                    handle.write(row.to_json() + "\n")
+            except OSError:
+                # Half a line in the middle would make all that follows unreadable.
+                with contextlib.suppress(OSError):
+                    os.truncate(self.path, before)
+                raise
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {error}") from error
         self.keys.add(row.key)

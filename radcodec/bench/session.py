@@ -228,6 +228,8 @@ class Session:
         Codecs that can be used, and their versions.
     store : Store
         Where rows go.
+    cpu : str
+        Name of the processor, kept with each measurement.
     """
 
     def __init__(
@@ -236,7 +238,9 @@ class Session:
         subjects: Sequence[Subject],
         versions: dict[str, str],
         store: Store,
+        cpu: str = "",
     ) -> None:
+        self.cpu = cpu
         self.request, self.store = request, store
         self.subjects, self.versions = list(subjects), versions
         self.failures: list[Failure] = []
@@ -341,6 +345,10 @@ class Session:
             row = replace(
                 row,
                 version=task.version,
+                threads=self.request.threads,
+                jobs=self.request.jobs,
+                runs=self.request.runs,
+                cpu=self.cpu,
                 decode_seconds=seconds,
                 encode_memory=memory,
                 decode_memory=taken,

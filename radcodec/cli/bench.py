@@ -279,12 +279,12 @@ def _measure(
 ) -> tuple[dict[str, Any], Session]:
     """Measure what the report's folder does not hold yet, and put the results together."""
     from radcodec.bench.report.words import printable
-    from radcodec.bench.results import build
+    from radcodec.bench.results import build, cpu_name
     from radcodec.bench.session import Session, Store
 
     versions = {name: state.version for name, state in states.items() if state.version is not None}
     store = Store(output)
-    session = Session(request, subjects, versions, store)
+    session = Session(request, subjects, versions, store, cpu_name())
     with FileProgress(session.work, "measuring", enabled=progress, counted=False) as bar:
         lines = _lines(session.work) if progress and not sys.stderr.isatty() else None
 

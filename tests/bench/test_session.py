@@ -47,7 +47,7 @@ def _versions(*names: str) -> dict[str, str]:
 def _timeless(rows: list[Row]) -> list[Row]:
     """Rows without what differs from run to run."""
     return [
-        replace(r, encode_seconds=0, decode_seconds=0, encode_memory=0, decode_memory=0)
+        replace(r, encode_seconds=0, decode_seconds=0, encode_memory=0, decode_memory=0, jobs=1)
         for r in rows
     ]
 

@@ -96,6 +96,16 @@ def test_json_on_standard_output(images: Path) -> None:
     assert [image["modality"] for image in json.loads(ran.stdout)["images"]] == ["mr"]
 
 
+def test_speeds_of_other_conditions_are_told_apart(images: Path) -> None:
+    words = ("images", "-o", "report", "--modality", "ct", "--codecs", "jpeg", "--ratios", "8")
+    results = images.parent / "report" / "results.json"
+    for more, other in ((("--runs", "1"), 0), (("--runs", "2"), 2)):
+        ran = _run(images.parent, *words, *more)
+        assert ran.returncode == 0, ran.stderr
+        assert json.loads(results.read_text())["timed_otherwise"] == other
+    assert "2 measurements of an earlier run" in (images.parent / "report/report.html").read_text()
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
 def test_an_interrupted_run_goes_on(images: Path, ending: signal.Signals) -> None:
     words = ("images", "-o", "report", *QUICK)

@@ -181,7 +181,13 @@ def full(many: int = 4) -> dict[str, Any]:
             }
             for name, modality, stored in images
         ],
-        "left_out": [{"image": "<i>x</i>.dcm", "reason": "already lossy (LossyImageCompression)"}],
+        "left_out": [
+            {
+                "image": "<i>x</i>.dcm",
+                "reason": "already lossy (LossyImageCompression)",
+                "failed": False,
+            }
+        ],
         "failed": [{"image": NASTY, "codec": "hevc", "reason": "x265: exit status 1"}],
         "measurements": rows,
         "summary": {
