@@ -21,7 +21,7 @@ from radcodec.codec.layer import MID_GREY, FixedImage, LayerEncoder, skip_map
 from radcodec.codec.plans import REFINING_DEPTH, Plan
 from radcodec.codec.prepared import Prepared
 from radcodec.container.header import Header
-from radcodec.container.layers import Grid, PixelBlocks, Refinement
+from radcodec.container.layers import PixelBlocks, Refinement
 from radcodec.container.rcz import Quality, RczFile, write_rcz
 from radcodec.entropy.economy import WORTH
 from radcodec.intensity.background import fill_smoothly
@@ -251,34 +251,30 @@ class Encoder:
 
     def file(self, level: int) -> RczFile:
         """Return the file at a level of the last layer's scale, without measurements."""
-        base_level, refining_level = self.plan.levels(level)
-        found = self._pass(level)
+        first, *second = self.layers(level)
         refinement = None
-        if refining_level is not None:
-            layer = found.refinement(base_level)
-            refinement = Refinement(
-                REFINING_DEPTH,
-                refining_level,
-                bytes.fromhex(layer.decompressor.bundle.id),
-                layer.tiles(refining_level),
-            )
+        if second:
+            layer, tiles, own_level = second[0]
+            model_id = bytes.fromhex(layer.decompressor.bundle.id)
+            refinement = Refinement(REFINING_DEPTH, own_level, model_id, tiles)
         return RczFile(
-            replace(self.base.header, level=base_level),
-            tiles=found.layer.tiles(base_level),
+            replace(self.base.header, level=first[2]),
+            tiles=first[1],
             mask=self.prepared.coded_mask,
             dataset=self.prepared.image.dataset,
             refinement=refinement,
-            pixels=found.blocks(level),
+            pixels=self._pass(level).blocks(level),
         )
 
-    def last_layer(self, level: int) -> tuple[LayerEncoder, list[bytes], Grid]:
-        """The layer that a level belongs to, with its tiles: for measurements."""
+    def layers(self, level: int) -> list[tuple[LayerEncoder, list[bytes], int]]:
+        """The layers of the file of a level, each with its tiles and its own level."""
         base_level, refining_level = self.plan.levels(level)
         found = self._pass(level)
-        if refining_level is None:
-            return found.layer, found.layer.tiles(base_level), found.layer.grid
-        layer = found.refinement(base_level)
-        return layer, layer.tiles(refining_level), layer.grid
+        layers = [(found.layer, found.layer.tiles(base_level), base_level)]
+        if refining_level is not None:
+            layer = found.refinement(base_level)
+            layers.append((layer, layer.tiles(refining_level), refining_level))
+        return layers
 
     def size(self, level: int) -> int:
         """Bytes of the file at a level, measurements included."""
