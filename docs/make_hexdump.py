@@ -49,6 +49,7 @@ FIELDS: dict[str, list[tuple[str, str]]] = {
         ("32s", "model id"),
     ],
     "MASK": [("i", "background value")],
+    "PIXL": [("H", "step"), ("I", "length of the flags")],
     "LATN": [("I", "number of tiles")],
     "REFN": [
         ("B", "depth"),
@@ -88,11 +89,15 @@ def pieces(data: bytes) -> Iterator[tuple[int, str]]:
     layers = {"LATN": file.tiles}
     if file.refinement is not None:
         layers["REFN"] = file.refinement.tiles
+    if file.pixels is not None:
+        layers["PIXL"] = file.pixels.tiles
     yield from fixed(data, 0, SIGNATURE)
     for kind, offset, length in list_chunks(data):
         yield 4, f"--- {kind}"
         yield 4, f"length of the payload: {length}"
         known = list(fixed(data, offset + 8, FIELDS.get(kind, [])))
+        if kind == "PIXL" and file.pixels is not None:
+            known.append((len(file.pixels.flags), "coded flags"))
         tiles = layers.get(kind, [])
         known += [(4, f"length of tile {i}: {len(t)}") for i, t in enumerate(tiles)]
         known += [(len(tile), f"stream of tile {i}") for i, tile in enumerate(tiles)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import struct
 import zlib
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 Array = Any  # NumPy arrays; the document says of what
-KNOWN = ("HEAD", "MASK", "LATN", "REFN", "dset", "qual", "TAIL")
+KNOWN = ("HEAD", "MASK", "PIXL", "LATN", "REFN", "dset", "qual", "TAIL")
 HEAD = "modality,depth,samples,allocated,bits,flags,coder,level,tile_log2,source,"
 HEAD += "rows,columns,frames,low,high,model"
 
@@ -35,20 +36,19 @@ def chunks_of(data: bytes) -> dict[str, bytes]:
     """Return the payloads of the chunks by type."""
     need(data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
     major, minor, _, flags = struct.unpack_from("<BBHH", data, 8)
-    need((major, minor, flags) == (0, 2, 0), "version and flags")
+    need((major, minor, flags) == (0, 3, 0), "version and flags")
     chunks: dict[str, bytes] = {}
     at = 14
     while "TAIL" not in chunks:
         need(at + 12 <= len(data), "the file ends early")
         kind = data[at : at + 4].decode("ascii")
-        (length,) = struct.unpack_from("<I", data, at + 4)
-        end = at + 8 + length
+        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
         need(end + 4 <= len(data), "the file ends early")
         need(struct.unpack_from("<I", data, end)[0] == zlib.crc32(data[at:end]), "CRC")
         need(kind not in chunks or kind not in KNOWN, "a chunk twice")
         need(kind in KNOWN or kind[0].islower(), "critical chunk")
         need(bool(chunks) or kind == "HEAD", "HEAD is first")
-        need(kind != "MASK" or "LATN" not in chunks, "MASK before LATN")
+        need(kind not in ("MASK", "PIXL") or "LATN" not in chunks, "MASK, PIXL before LATN")
         need(kind != "REFN" or "LATN" in chunks, "REFN after LATN")
         chunks[kind] = data[at + 8 : end]
         at = end + 4
@@ -116,12 +116,57 @@ def decode_mask(data: bytes, rows: int, columns: int) -> Array:
     return mask[2:, 2:-2] == 1
 
 
-def skip_map(mask: Array, block: int) -> Array:
+def decode_flags(data: bytes, mask: Array) -> Array:
+    """Return the coded pixels: those of flagged blocks that are not background."""
+    coder, chances = RangeDecoder(data, 4), [1024] * 8
+    down, across = -(-mask.shape[0] // 8), -(-mask.shape[1] // 8)
+    flags = np.zeros((down + 1, across + 2), dtype=int)
+    coded = np.zeros(mask.shape, dtype=bool)
+    for y, x in np.ndindex(down, across):
+        block = np.s_[8 * y : 8 * y + 8, 8 * x : 8 * x + 8]
+        if not mask[block].all():
+            context = flags[y + 1, x] + 2 * flags[y, x + 1] + 4 * flags[y, x + 2]
+            coded[block] = flags[y + 1, x + 1] = coder.bit(chances, context)
+    need(len(data) <= coder.at * (not mask.all()), "bytes behind the flags")
+    return coded & ~mask
+
+
+def decode_values(data: bytes, stored: Array, mask: Array, coded: Array, fields: Any) -> None:
+    """Put the values of a tile's coded pixels into `stored`, which holds the background's."""
+    low, high, step = fields
+    coder, last = RangeDecoder(data, 4), (low + high) >> 1
+    error_p, sign_p, log_p, bits_p = [1024] * 40, [1024] * 9, [1024] * 144, [1024] * 306
+    known = {(y, x): int(stored[y, x]) for y, x in np.argwhere(mask).tolist()}
+    errors: dict[tuple[int, int], int] = {}
+    for y, x in np.argwhere(coded).tolist():
+        w, n, c, e = (known.get((y - v, x - u)) for v, u in ((0, 1), (1, 0), (1, 1), (1, -1)))
+        p, a = last if w is None else w, 0
+        if n is not None:
+            p, a = (n, 0) if w is None else ((w + n) >> 1, abs(n - w))
+            if w is not None and c is not None:
+                p, a = sorted((w, n, w + n - c))[1], abs(n - c) + abs(w - c)
+            a += 0 if e is None else abs(e - n)
+        g = min((a // step).bit_length(), 7)
+        i, j = errors.get((y, x - 1), 0), errors.get((y - 1, x), 0)
+        if coder.bit(error_p, 5 * g + min(abs(i), 2) + min(abs(j), 2)):
+            negative = coder.bit(sign_p, 3 * (i > 0) + 6 * (i < 0) + (j > 0) + 2 * (j < 0))
+            k, m = 0, 1
+            while k < 17 and coder.bit(log_p, 18 * g + k):
+                k += 1
+            for t in reversed(range(k)):
+                m = 2 * m + coder.bit(bits_p, 17 * k + t)
+            errors[y, x] = -m if negative else m
+        last = min(max(p + errors.get((y, x), 0) * step, low), high)
+        known[y, x] = stored[y, x] = last
+    need(len(data) <= coder.at * coded.any(), "bytes behind the values")
+
+
+def skip_map(covered: Array, block: int) -> Array:
     """Return the latent positions that are not coded (section 7, step 2)."""
-    down, across = -(-mask.shape[0] // block), -(-mask.shape[1] // block)
+    down, across = -(-covered.shape[0] // block), -(-covered.shape[1] // block)
     whole = np.ones((down + 2, across + 2), dtype=bool)
     for y, x in np.ndindex(down, across):
-        part = mask[y * block : (y + 1) * block, x * block : (x + 1) * block]
+        part = covered[y * block : (y + 1) * block, x * block : (x + 1) * block]
         whole[y + 1, x + 1] = part.all()
     return np.all([whole[v : v + down, u : u + across] for v, u in np.ndindex(3, 3)], axis=0)
 
@@ -220,19 +265,16 @@ def decode_tile(data: bytes, skip: Array, tables: dict[str, Any]) -> Array:
     return q
 
 
-def decode_latent(payload: bytes, side: int, skip: Array, tables: Any) -> Array:
-    """Return the quantised latent of the whole image; `side` is a tile's in positions."""
-    corners = [(y, x) for y in range(0, len(skip), side) for x in range(0, skip.shape[1], side)]
-    at = 4 * len(corners) + 4
-    need(len(payload) >= at, "index of tiles")
-    count, *lengths = struct.unpack_from(f"<{len(corners) + 1}I", payload)
-    need(count == len(corners) and at + sum(lengths) == len(payload), "index of tiles")
-    q = np.zeros((tables["order"].shape[1], *skip.shape), dtype=np.int64)
-    for (y, x), length in zip(corners, lengths, strict=True):
-        part = (..., slice(y, y + side), slice(x, x + side))
-        q[part] = decode_tile(payload[at : at + length], skip[part], tables)
-        at += length
-    return q
+def tiles_of(payload: bytes, shape: tuple[int, ...], side: int) -> list[tuple[Any, bytes]]:
+    """Return the index of each tile into an array, and its stream; lengths come first."""
+    corners = [(y, x) for y in range(0, shape[0], side) for x in range(0, shape[1], side)]
+    need(len(payload) >= 4 * len(corners), "index of tiles")
+    lengths = struct.unpack_from(f"<{len(corners)}I", payload)
+    ends = list(itertools.accumulate(lengths, initial=4 * len(corners)))
+    need(ends[-1] == len(payload), "lengths of tiles")
+    parts = [np.s_[..., y : y + side, x : x + side] for y, x in corners]
+    streams = [payload[begin:end] for begin, end in itertools.pairwise(ends)]
+    return list(zip(parts, streams, strict=True))
 
 
 def shifted(values: Array, shift: Array) -> Array:
@@ -266,7 +308,7 @@ def network(z: Array, depth: int, weights: dict[str, Any]) -> Array:
     return z[0]
 
 
-def layer(payload: bytes, layer_head: dict[str, Any], mask: Array, folder: Path) -> tuple[Any, int]:
+def layer(payload: bytes, layer_head: Any, covered: Array, folder: Path) -> tuple[Any, int]:
     """Return the fixed-point image of one layer, and its binary places."""
     depth, level = layer_head["depth"], layer_head["level"]
     manifest = json.loads(text := (folder / "manifest.json").read_bytes())
@@ -279,13 +321,17 @@ def layer(payload: bytes, layer_head: dict[str, Any], mask: Array, folder: Path)
         with np.load(io.BytesIO(content)) as archive:
             arrays[name] = dict(archive)
     block = 2 ** (depth + 1)
-    skip = skip_map(mask, block)
-    q = decode_latent(payload, 2 ** layer_head["tile_log2"] // block, skip, arrays["tables.npz"])
-    gains = arrays["gains.npz"]
+    skip = skip_map(covered, block)
+    tiles = tiles_of(payload[4:], skip.shape, 2 ** layer_head["tile_log2"] // block)
+    need(payload[:4] == struct.pack("<I", len(tiles)), "number of tiles")
+    gains, tables = arrays["gains.npz"], arrays["tables.npz"]
+    q = np.zeros((tables["order"].shape[1], *skip.shape), dtype=np.int64)
+    for part, stream in tiles:
+        q[part] = decode_tile(stream, skip[part], tables)
     limit = gains["limits"].astype(np.int64)[:, None, None]
     z = q * gains["gains"][level].astype(np.int64)[:, None, None]
     z = np.clip(shifted(z, gains["shift"].astype(np.int64)), -limit, limit)
-    f = network(z, depth, arrays["weights.npz"])[: mask.shape[0], : mask.shape[1]]
+    f = network(z, depth, arrays["weights.npz"])[: covered.shape[0], : covered.shape[1]]
     return f, manifest["fraction_bits"]
 
 
@@ -293,16 +339,23 @@ def decode(rcz_bytes: bytes, bundle: str | Path, refining: str | Path | None = N
     """Return the stored values of a file, given the folders of the bundles that it names."""
     chunks = chunks_of(rcz_bytes)
     head = head_of(chunks["HEAD"])
-    shape, coded = (head["rows"], head["columns"]), chunks.get("MASK")
-    mask = np.zeros(shape, dtype=bool) if coded is None else decode_mask(coded[4:], *shape)
-    f, bits = layer(chunks["LATN"], head, mask, Path(bundle))
+    shape, background = (head["rows"], head["columns"]), chunks.get("MASK")
+    mask = coded = np.zeros(shape, dtype=bool)
+    if background is not None:
+        mask = decode_mask(background[4:], *shape)
+    pixels = chunks.get("PIXL")
+    if pixels is not None:
+        need(len(pixels) >= 6 and pixels[:2] != b"\0\0", "fields of PIXL")
+        step, size = struct.unpack_from("<HI", pixels)
+        coded = decode_flags(pixels[6 : 6 + size], mask)
+    f, bits = layer(chunks["LATN"], head, mask | coded, Path(bundle))
     f = np.clip(f, 0, 2**bits)
     if refining is not None:
         more = chunks["REFN"]
         depth, level, reserved, model = struct.unpack_from("<2BH32s", more)
         need(1 <= depth < head["depth"] and reserved == 0, "fields of REFN")
         fields = {**head, "depth": depth, "level": level, "model": model}
-        change, other = layer(more[36:], fields, mask, Path(refining))
+        change, other = layer(more[36:], fields, mask | coded, Path(refining))
         most = max(bits, other)
         f = (f << (most - bits)) + (change << (most - other)) - 2 ** (most - 1)
         bits = most
@@ -310,8 +363,11 @@ def decode(rcz_bytes: bytes, bundle: str | Path, refining: str | Path | None = N
     low, high = head["low"], head["high"]
     scaled = (np.clip(f, 0, 2**bits) * max(high - low, 1) + 2 ** (bits - 1)) >> bits
     stored = np.clip(high - scaled if head["flags"] & 2 else low + scaled, low, high)
-    if coded is not None:
-        stored[mask] = struct.unpack_from("<i", coded)[0]
+    if background is not None:
+        stored[mask] = struct.unpack_from("<i", background)[0]
+    if pixels is not None:
+        for part, stream in tiles_of(pixels[6 + size :], shape, 2 ** head["tile_log2"]):
+            decode_values(stream, stored[part], mask[part], coded[part], (low, high, step))
     if "qual" in chunks:
         digest = hashlib.sha256(stored.astype("<i4").tobytes()).digest()
         need(digest == chunks["qual"][8:40], "SHA-256 of the stored values")

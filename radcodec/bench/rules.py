@@ -36,6 +36,8 @@ LOSSLESS = 120.0
 WORTHWHILE = 0.05
 #: MS-SSIM in dB, -10 log10(1 - MS-SSIM), that each of `radcodec.rate.QUALITIES` stands for.
 QUALITY_DECIBELS = (8.0, 13.0, 18.0, 24.0, 34.0)
+#: Images of a smaller range stand for deeper ones: each value becomes `FINER` others.
+SHALLOW, FINER = 1024, 16
 #: Images are cut to this side in pixels, which keeps the largest from taking all the time.
 SIDE = 1024
 
@@ -202,5 +204,14 @@ def write_rules(
 
 
 def _middle(image: GreyImage) -> GreyImage:
-    """Cut the middle out of a large image."""
-    return replace(image, stored=middle_of(image.stored, SIDE).copy())
+    """Cut the middle out of a large image, and give a shallow one more bits.
+
+    The radiographs and mammograms to learn from are 8-bit exports.  At high rates pixel blocks
+    would find their few values again, which those of a detector do not have.
+    """
+    stored = middle_of(image.stored, SIDE).copy()
+    if peak_of(stored) >= SHALLOW:
+        return replace(image, stored=stored)
+    noise = np.random.default_rng(0).integers(0, FINER, stored.shape)
+    deep = (stored * FINER + noise).astype(np.int32)
+    return replace(image, stored=deep, bits_allocated=16, bits_stored=16)

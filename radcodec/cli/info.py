@@ -102,6 +102,12 @@ def describe_file(data: bytes) -> dict[str, Any]:
             "model": file.refinement.model_id.hex(),
         },
         "background": None if file.mask is None else file.mask[0],
+        "pixel_blocks": None
+        if file.pixels is None
+        else {
+            "step": file.pixels.step,
+            "bytes": len(file.pixels.flags) + sum(map(len, file.pixels.tiles)),
+        },
         "chunks": [
             {"type": chunk.type, "offset": chunk.offset, "payload_bytes": chunk.length}
             for chunk in list_chunks(data)
@@ -177,6 +183,9 @@ def _as_text(facts: dict[str, Any]) -> str:
         rows.insert(5, ("refinement", f"{text}, model {refinement['model']}"))
     if facts["background"] is not None:
         rows.append(("background", f"value {facts['background']}, exact"))
+    blocks = facts["pixel_blocks"]
+    if blocks is not None:
+        rows.append(("pixel blocks", f"{blocks['bytes']} bytes, step {blocks['step']}"))
     rows += list(facts["tags"].items())
     width = max(len(name) for name, _ in rows)
     return "\n".join([facts["file"], *(f"  {name:{width}}  {value}" for name, value in rows)])

@@ -1,6 +1,6 @@
-"""Layers: the tiles of an image's latent, and the refinement of a second network.
+"""Layers: the tiles of an image's latent, the refinement of a second network, pixel blocks.
 
-docs/format.md, sections "LATN" and "REFN", is the law for the layout.
+docs/format.md, sections "PIXL", "LATN" and "REFN", is the law for the layout.
 """
 
 from __future__ import annotations
@@ -164,7 +164,9 @@ def unpack_pixels(payload: memoryview, grid: Grid) -> PixelBlocks:
     begin = _PIXELS.size + size
     end = begin + _U32.size * grid.tile_count
     if len(payload) < end:
-        raise CorruptError(f"PIXL holds {len(payload)} bytes, too few for its flags; {again}")
+        raise CorruptError(
+            f"PIXL holds {len(payload)} bytes, too few for its flags and lengths; {again}"
+        )
     lengths = struct.unpack_from(f"<{grid.tile_count}I", payload, begin)
     if end + sum(lengths) != len(payload):
         raise CorruptError(f"PIXL: the lengths of its tiles do not fit the chunk; {again}")

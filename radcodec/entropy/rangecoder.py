@@ -1,4 +1,4 @@
-"""The adaptive binary range coder of LZMA, for the mask and for the decisions of tiles.
+"""The adaptive binary range coder of LZMA, for masks, decisions of tiles and pixel blocks.
 
 Each decision has a context, whose probability of a 0 follows what was coded in it.  How fast
 it does is the caller's choice: by 1/2**adaptation of the way.  Everything is integer

@@ -16,9 +16,10 @@ from PIL import Image
 from radcodec import codec
 from radcodec.cli import main
 from radcodec.codec import Compressed
-from radcodec.container.rcz import read_rcz
+from radcodec.container import PixelBlocks, read_rcz, write_rcz
 from radcodec.rate import Target
 from radcodec.reading.image import GreyImage
+from tests.container.samples import small_file
 
 pytestmark = pytest.mark.usefixtures("plain_codec")
 
@@ -255,6 +256,22 @@ def test_info_shows_the_refinement(png: Path, tmp_path: Path) -> None:
     kinds = [chunk["type"] for chunk in facts["chunks"]]
     assert kinds == ["HEAD", "LATN", "REFN", "qual", "TAIL"]
     assert run("test", path).exit_code == 0
+
+
+def test_info_shows_blocks_coded_as_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "scan.rcz"
+    path.write_bytes(write_rcz(small_file(pixels=None)))
+    assert "pixel blocks" not in run("info", path).stdout
+    assert json.loads(run("info", path, "--json").stdout)["pixel_blocks"] is None
+    blocks = PixelBlocks(5, b"flags", [b"p", b"", b"qq", b"", b"", b"r"])
+    path.write_bytes(write_rcz(small_file(pixels=blocks)))
+    lines = [" ".join(line.split()) for line in run("info", path).stdout.splitlines()]
+    assert "pixel blocks 9 bytes, step 5" in lines
+    facts = json.loads(run("info", path, "--json").stdout)
+    assert facts["pixel_blocks"] == {"step": 5, "bytes": 9}
+    assert {"type": "PIXL", "payload_bytes": 39} in [
+        {key: chunk[key] for key in ("type", "payload_bytes")} for chunk in facts["chunks"]
+    ]
 
 
 def test_damage_is_found(png: Path, tmp_path: Path) -> None:

@@ -156,6 +156,29 @@ def test_independent_decoder_agrees_on_tiles_and_background(
     assert (restored[:, 300:700] == -5).all()
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("refine", [False, True])
+def test_independent_decoder_agrees_on_pixel_blocks(
+    models: ModelStore, scan: GreyImage, deepest: int, refine: bool, masked: bool
+) -> None:
+    stored = scan.stored[20:97, 31:117].copy()
+    stored[30:33, 10:60] = stored[50:60, 70] = 3000
+    if masked:
+        stored[:, :24] = -3000
+    packed = compress(
+        replace(scan, stored=stored),
+        depth=deepest,
+        refine=refine,
+        target=Target("level", 120),
+        models=models,
+    )
+    file = read_rcz(packed.data)
+    assert file.pixels is not None and any(file.pixels.tiles)
+    assert (file.mask is not None) == masked
+    restored = decompress(packed.data, models=models).stored
+    assert np.array_equal(_decode_independently(packed.data, models), restored)
+
+
 @pytest.mark.usefixtures("no_pixel_blocks")
 def test_a_refinement_brings_the_image_nearer(
     models: ModelStore, bare: GreyImage, deepest: int
@@ -275,12 +298,27 @@ def refined(models: ModelStore, deepest: int) -> bytes:
     return packed.data
 
 
+@pytest.fixture(scope="module")
+def with_blocks(models: ModelStore, deepest: int) -> bytes:
+    """A small refined file of an image with a hard edge in it, and background."""
+    stored = np.add.outer(np.arange(24), np.arange(40)) + 100
+    stored[5:8, 3:12], stored[:, 24:] = 255, 0
+    packed = compress(
+        grey(stored, 8), depth=deepest, refine=True, target=Target("level", 120), models=models
+    )
+    kinds = {chunk.type for chunk in list_chunks(packed.data)}
+    assert {"MASK", "PIXL", "REFN"} <= kinds
+    return packed.data
+
+
+@pytest.mark.parametrize("kind", ["refined", "with_blocks"])
 def test_every_damaged_byte_gives_an_error_or_the_same_pixels(
-    models: ModelStore, refined: bytes
+    models: ModelStore, request: pytest.FixtureRequest, kind: str
 ) -> None:
-    wanted = decompress(refined, models=models).stored
-    for place in range(len(refined)):
-        broken = bytearray(refined)
+    data: bytes = request.getfixturevalue(kind)
+    wanted = decompress(data, models=models).stored
+    for place in range(len(data)):
+        broken = bytearray(data)
         broken[place] ^= 0x55
         try:
             got = decompress(bytes(broken), models=models).stored

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from radcodec.container import Grid, Header, Quality, RczFile, Refinement
+from radcodec.container import Grid, Header, PixelBlocks, Quality, RczFile, Refinement
 from radcodec.container.chunks import pack_signature, pack_tail
 from radcodec.container.header import MODALITIES, SOURCES
 
@@ -47,6 +47,7 @@ def small_file(**changes: Any) -> RczFile:
         refinement=Refinement(
             1, 33, hashlib.sha256(b"other").digest(), [b"u", b"v", b"w", b"x", b"y", b"z"]
         ),
+        pixels=PixelBlocks(5, b"flags", [b"p", b"", b"qq", b"", b"", b"r"]),
     )
     return replace(file, **changes)
 
@@ -100,6 +101,14 @@ def refinements(draw: st.DrawFn, header: Header) -> Refinement | None:
     )
 
 
+def pixel_blocks(count: int) -> st.SearchStrategy[PixelBlocks | None]:
+    """Draw any valid blocks that are coded as pixels, in some number of tiles, or none."""
+    tiles = st.lists(st.binary(max_size=9), min_size=count, max_size=count)
+    return st.none() | st.builds(
+        PixelBlocks, st.integers(1, 2**16 - 1), st.binary(max_size=9), tiles
+    )
+
+
 @st.composite
 def files(draw: st.DrawFn) -> RczFile:
     """Draw any valid file, its optional chunks present or not."""
@@ -119,4 +128,5 @@ def files(draw: st.DrawFn) -> RczFile:
         dataset=draw(st.none() | st.binary(max_size=300)),
         quality=draw(st.none() | qualities),
         refinement=draw(refinements(header)),
+        pixels=draw(pixel_blocks(count)),
     )

@@ -6,9 +6,12 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+from radcodec.codec.blocks import unpack_flags, unpack_values
 from radcodec.container import read_rcz, write_rcz
+from radcodec.entropy.mask import decode_mask
 
 from .samples import small_file
 
@@ -33,6 +36,7 @@ def test_a_dump_gives_the_file_back(script: ModuleType) -> None:
     assert script.extract(once) == data
     assert script.insert(once, dump) == once
     assert "rows: 70" in dump and "low: -1024" in dump and "PSNR in dB: 41.5" in dump
+    assert "step: 5" in dump and "66 6c 61 67 73" in dump and "length of tile 2: 2" in dump
 
 
 def test_the_dump_of_the_document_is_a_file(script: ModuleType) -> None:
@@ -42,3 +46,16 @@ def test_the_dump_of_the_document_is_a_file(script: ModuleType) -> None:
     file = read_rcz(data)
     assert write_rcz(file) == data
     assert file.quality is not None
+
+
+def test_the_dump_of_the_document_shows_every_way_of_coding(script: ModuleType) -> None:
+    """Mask and pixel blocks are decoded too, for which no network is needed."""
+    file = read_rcz(script.extract((DOCS / "format.md").read_text(encoding="utf-8")))
+    assert file.mask is not None and file.pixels is not None and file.refinement is not None
+    header = file.header
+    mask = decode_mask(file.mask[1], header.rows, header.columns)
+    chosen = unpack_flags(file.pixels, mask, header.rows, header.columns)
+    assert mask.any() and chosen.coded.any() and not (mask | chosen.coded).all()
+    stored = np.where(mask, file.mask[0], 0).astype(np.int32)
+    unpack_values(file.pixels, chosen, stored, header.low, header.high, header.grid)
+    assert np.unique(stored[chosen.coded]).size > 2

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from radcodec.container import (
     Header,
     Limits,
+    PixelBlocks,
     Quality,
     RczFile,
     Refinement,
@@ -37,6 +38,8 @@ HEAD = raw_chunk(b"HEAD", small_header().pack())
 LATN = raw_chunk(b"LATN", struct.pack("<7I", 6, *[1] * 6) + b"abcdef")
 REFINED = struct.pack("<2BH32s7I", 1, 9, 0, bytes(32), 6, *[1] * 6) + b"uvwxyz"
 REFN = raw_chunk(b"REFN", REFINED)
+PIXELS = struct.pack("<HI5s6I", 7, 5, b"flags", 1, 0, 2, 0, 0, 0) + b"abc"
+PIXL = raw_chunk(b"PIXL", PIXELS)
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,7 +60,9 @@ def test_tile_slices_cover_the_latent_once(header: Header) -> None:
 def test_chunks_are_listed_in_order() -> None:
     data = write_rcz(small_file())
     entries = list_chunks(data)
-    assert [e.type for e in entries] == ["HEAD", "MASK", "LATN", "REFN", "dset", "qual", "TAIL"]
+    assert [e.type for e in entries] == [
+        "HEAD", "MASK", "PIXL", "LATN", "REFN", "dset", "qual", "TAIL"
+    ]  # fmt: skip
     assert entries[0] == ("HEAD", 14, 62)
     assert all(data[e.offset : e.offset + 4].decode() == e.type for e in entries)
 
@@ -135,6 +140,10 @@ def test_writer_refuses_what_the_reader_would(header: Header) -> None:
         {"refinement": Refinement(1, 256, bytes(32), [b"a"] * 6)},
         {"refinement": Refinement(1, 0, bytes(31), [b"a"] * 6)},
         {"refinement": Refinement(1, 0, bytes(32), [b"a"] * 5)},
+        {"pixels": PixelBlocks(0, b"", [b""] * 6)},
+        {"pixels": PixelBlocks(2**16, b"", [b""] * 6)},
+        {"pixels": PixelBlocks(1, b"", [b""] * 5)},
+        {"pixels": PixelBlocks(1, b"", [b""] * 7)},
         {"quality": Quality(float("nan"), 0, bytes(32))},
         {"quality": Quality(float("-inf"), 0, bytes(32))},
         {"quality": Quality(40.0, 2**32, bytes(32))},
@@ -176,6 +185,10 @@ def test_writer_refuses_wrong_parts(changes: dict[str, Any]) -> None:
         [HEAD, LATN, raw_chunk(b"REFN", b"\0" + REFINED[1:])],
         [HEAD, LATN, raw_chunk(b"REFN", b"\2" + REFINED[1:])],
         [HEAD, LATN, raw_chunk(b"REFN", REFINED[:2] + b"\1" + REFINED[3:])],
+        [HEAD, LATN, PIXL],
+        [HEAD, PIXL, PIXL, LATN],
+        [PIXL, HEAD, LATN],
+        [HEAD, PIXL],
         [HEAD, LATN, raw_chunk(b"dset", b"abc")],
         [HEAD, LATN, raw_chunk(b"dset", struct.pack("<2I", 5, 0) + b"\xff\xff")],
         [HEAD, LATN, raw_chunk(b"qual", b"")],
@@ -185,6 +198,38 @@ def test_writer_refuses_wrong_parts(changes: dict[str, Any]) -> None:
 def test_rules_on_chunks(chunks: list[bytes]) -> None:
     with pytest.raises(FormatError):
         read_rcz(raw_file(*chunks))
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (b"", "0 bytes, too few for its fields"),
+        (PIXELS[:5], "5 bytes, too few for its fields"),
+        (PIXELS[:6], "6 bytes, too few for its flags and lengths"),
+        (PIXELS[:34], "34 bytes, too few for its flags and lengths"),
+        (PIXELS[:35], "lengths of its tiles"),
+        (PIXELS[:-1], "lengths of its tiles"),
+        (PIXELS + b"d", "lengths of its tiles"),
+        (b"\0\0" + PIXELS[2:], "step is 0"),
+        (PIXELS[:2] + b"\6" + PIXELS[3:], "lengths of its tiles"),
+        (PIXELS[:2] + b"\xff" * 4 + PIXELS[6:], "too few for its flags and lengths"),
+        (PIXELS[:11] + b"\xff" * 4 + PIXELS[15:], "lengths of its tiles"),
+        (struct.pack("<HI6I", 7, 0, 2**32 - 1, 2, *[0] * 4) + b"a", "lengths of its tiles"),
+    ],
+)
+def test_pixel_blocks_that_do_not_fit_their_chunk(payload: bytes, message: str) -> None:
+    with pytest.raises(CorruptError, match=f"PIXL.*{message}.*again from its source"):
+        read_rcz(raw_file(HEAD, raw_chunk(b"PIXL", payload), LATN))
+
+
+def test_layout_of_pixel_blocks_is_the_documented_one() -> None:
+    file = read_rcz(raw_file(HEAD, PIXL, LATN))
+    assert file.pixels == PixelBlocks(7, b"flags", [b"a", b"", b"bc", b"", b"", b""])
+    assert PIXL in write_rcz(file)
+    mask = raw_chunk(b"MASK", struct.pack("<i", 5))
+    assert read_rcz(raw_file(HEAD, PIXL, mask, LATN)) == read_rcz(raw_file(HEAD, mask, PIXL, LATN))
+    least = raw_chunk(b"PIXL", struct.pack("<HI6I", 1, 0, *[0] * 6))
+    assert read_rcz(raw_file(HEAD, least, LATN)).pixels == PixelBlocks(1, b"", [b""] * 6)
 
 
 def deflated(content: bytes, claim: int) -> bytes:
@@ -250,6 +295,9 @@ def hostile_files() -> list[bytes]:
         raw_file(raw_chunk(b"HEAD", wide), LATN),
         raw_file(HEAD, raw_chunk(b"LATN", many)),
         raw_file(HEAD, raw_chunk(b"LATN", b"", length=2**32 - 1)),
+        raw_file(HEAD, raw_chunk(b"PIXL", struct.pack("<HI", 1, 2**32 - 1)), LATN),
+        raw_file(HEAD, raw_chunk(b"PIXL", struct.pack("<HI6I", 1, 0, *[2**32 - 1] * 6)), LATN),
+        raw_file(raw_chunk(b"HEAD", wide), raw_chunk(b"PIXL", struct.pack("<HI", 1, 0)), LATN),
         raw_file(HEAD, LATN, deflated(bytes(2**24), 2**32 - 1)),
         raw_file(HEAD, LATN, deflated(bytes(2**24), 10)),
         raw_file(HEAD, LATN, deflated(b"x", 2**26)),
