@@ -63,9 +63,22 @@ def curves_of(
         if plan.depth not in bases:
             bases[plan.depth] = BaseEncoder(prepared, modality, plan.depth, models)
         encoder = Encoder(bases[plan.depth], plan)
-        rate, quality = np.array([encoder.point(level) for level in reversed(LEVELS)]).T
+        levels = [level for level in reversed(LEVELS) if not _mostly_pixels(encoder, level)]
+        if len(levels) < 2:
+            continue
+        rate, quality = np.array([encoder.point(level) for level in levels]).T
         out[plan] = (rate, quality)
     return out
+
+
+def _mostly_pixels(encoder: Encoder, level: int) -> bool:
+    """Whether pixel blocks take most of a file.
+
+    Such a plan's sizes leap between levels, so that what a curve promises between two of its
+    points cannot be had.
+    """
+    blocks = encoder.file(level).pixels
+    return blocks is not None and 2 * sum(map(len, blocks.tiles)) > encoder.size(level)
 
 
 def regrets(images: list[dict[Plan, Curve]], plans: list[Plan]) -> NDArray[np.float64]:
@@ -74,6 +87,8 @@ def regrets(images: list[dict[Plan, Curve]], plans: list[Plan]) -> NDArray[np.fl
     for curves in images:
         quality = np.full((len(plans), len(GRID)), np.nan)
         for row, plan in enumerate(plans):
+            if plan not in curves:
+                continue
             rate, psnr = curves[plan][0], np.minimum(curves[plan][1], LOSSLESS)
             inside = (rate[0] <= GRID) & (rate[-1] >= GRID)
             quality[row, inside] = np.interp(np.log(GRID[inside]), np.log(rate), psnr)
