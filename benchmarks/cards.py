@@ -30,7 +30,8 @@ LEVELS = (60, 120, 180)
     "--models", type=click.Path(path_type=Path, exists=True), default="models", show_default=True
 )
 @click.option("--limit", type=click.IntRange(min=1), default=6, show_default=True)
-def main(data: Path, models: Path, limit: int) -> None:
+@click.option("--max-pixels", type=click.IntRange(min=1), help="Leave out larger images.")
+def main(data: Path, models: Path, limit: int, max_pixels: int | None) -> None:
     """Measure every compressor on images of its modality."""
     try:
         store = ModelStore(models)
@@ -41,10 +42,15 @@ def main(data: Path, models: Path, limit: int) -> None:
             for source in sources:
                 if source.modality != bundle.modality:
                     continue
-                base = BaseEncoder(prepare(source.read()), source.modality, plan.depth, store)
+                image = source.read()
+                if max_pixels is not None and image.stored.size > max_pixels:
+                    continue
+                base = BaseEncoder(prepare(image), source.modality, plan.depth, store)
                 encoder = Encoder(base, plan)
                 measured.append([encoder.point(level) for level in LEVELS])
             if not measured:
+                # Figures of other weights would be worse than none.
+                (bundle.path / CARD).unlink(missing_ok=True)
                 continue
             means = np.array(measured).mean(axis=0)
             card = {
