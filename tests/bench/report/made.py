@@ -77,6 +77,7 @@ def empty() -> dict[str, Any]:
         "jobs": 1,
         "threads": 1,
         "runs": 3,
+        "timed_otherwise": 0,
         "rates": [0.02, 2.5],
         "machine": {"cpu": "AMD EPYC 7B13", "processors": 2, "platform": "Linux-6.1"},
         "versions": {"radcodec": "0.1.0.dev0", "python": "3.11.7", "numpy": "2.4.6"},

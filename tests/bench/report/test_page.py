@@ -119,6 +119,12 @@ def test_targets_of_both_kinds() -> None:
     assert "71.25" in text
 
 
+def test_speeds_timed_otherwise_are_told() -> None:
+    results = made.full(1)
+    assert "of an earlier run took other threads" not in read(results)
+    assert "2 measurements of an earlier run took other" in read(results | {"timed_otherwise": 2})
+
+
 def test_what_was_left_out_is_said(html: str) -> None:
     text = str(Text(html))
     assert "Not measured here: AV1 intra. 1 image left out. 1 failure of single codecs." in text
