@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from radcodec.codec import BaseEncoder, Encoder, Plan, decompress, peak_of, prepare
 from radcodec.codec.encoder import SERVED_BY
+from radcodec.codec.layer import decode_tiles
 from radcodec.container import write_rcz
 from radcodec.demo import find_image
-from radcodec.entropy.latents import decode_tile, encode_tile
+from radcodec.entropy.latents import encode_tile
 from radcodec.metrics import quality
 from radcodec.network.runtime import describe
 from radcodec.network.store import ModelStore
@@ -77,12 +78,7 @@ def own_timings(
     def decode_entropy() -> None:
         latents.clear()
         for layer, tiles, _ in layers:
-            latent = np.empty((16, *layer.grid.latent_shape), np.int32)
-            for data, (rows, columns) in zip(tiles, layer.grid.tile_slices, strict=True):
-                skip = np.ascontiguousarray(layer.skip[rows, columns])
-                sets = layer.decompressor.table_sets
-                latent[:, rows, columns] = decode_tile(data, (16, *skip.shape), skip, sets)
-            latents.append(latent)
+            latents.append(decode_tiles(tiles, layer.grid, layer.skip, layer.decompressor))
 
     def encode_entropy() -> None:
         for (layer, _, _), latent in zip(layers, latents, strict=True):

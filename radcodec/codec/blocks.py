@@ -7,7 +7,6 @@ are priced, block by block, in bits plus error at the exchange rate of the quant
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +23,7 @@ from radcodec.entropy.pixels import (
     open_blocks,
 )
 from radcodec.intensity.background import grow_within
+from radcodec.quantising.levels import EXCHANGE
 
 #: Quantiser step of pixels over that of the networks' latents: pixels beside hard edges are all
 #: off by as much as the step allows, while latents that are zero make up most of a block.
@@ -35,8 +35,6 @@ WORTHWHILE, WORTHWHILE_BESIDE = 64.0, 16.0
 REACH = 8
 #: What the first layer saves besides, as a share of the refinement's bits.
 BASE_SHARE = 0.05
-#: Bits that a squared error is worth, times the squared step.
-EXCHANGE = 6 / math.log(2)
 # Bits of a latent position: empty, not empty, each value, and each doubling of it; the sum
 # is within some percent of the coder's for whole images.  The same for pixels.
 _EMPTY, _COUNTED, _VALUE, _DOUBLED = 0.08, 2.0, 4.0, 1.6

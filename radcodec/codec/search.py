@@ -205,7 +205,7 @@ class Search:
         return found or self.by_step(self._step(USUAL_QUALITY))
 
     def _best_within(self, wanted: float) -> tuple[Encoder, int] | None:
-        """The best of the files that are no larger than a size, one a plan; None where all are."""
+        """The best of the files that are no larger than a size, a few of each plan; None where all are."""
         found: list[tuple[float, int, int]] = []
         for number, (_, plan) in enumerate(self.plans):
             encoder = self.encoder(plan)

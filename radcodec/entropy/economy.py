@@ -7,8 +7,6 @@ in a quiet place costs ten bits and more, which plain rounding knows nothing of.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,11 +18,12 @@ from radcodec.entropy.symbols import (
     NONZERO,
 )
 from radcodec.entropy.tables import INFORMATION_UNITS, TableSet
+from radcodec.quantising.levels import EXCHANGE
 
 #: Bits that a squared error of one step is worth.  A uniform quantiser's exchange rate, with
 #: which the networks were trained, is 6 / ln 2; twice that gave the smallest files at
 #: equal PSNR (docs/experiments.md), as errors here are not spread evenly.
-WORTH = 2 * 6 / math.log(2)
+WORTH = 2 * EXCHANGE
 #: Positions with a larger sum of magnitudes stay as they are: they have few bits to spare.
 BUSY = 40
 

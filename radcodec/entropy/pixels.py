@@ -25,6 +25,7 @@ from radcodec.entropy.rangecoder import (
     taken,
 )
 from radcodec.errors import CorruptError
+from radcodec.intensity.background import whole_blocks
 
 #: Pixels along the side of a block.
 SIDE = 8
@@ -240,11 +241,7 @@ def _decode(
 
 def open_blocks(background: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Blocks, shape (ceil(rows / 8), ceil(columns / 8)), that hold more than background."""
-    rows, cols = background.shape
-    starts = np.arange(0, rows, SIDE), np.arange(0, cols, SIDE)
-    whole = np.logical_and.reduceat(np.logical_and.reduceat(background, starts[0], 0), starts[1], 1)
-    found: NDArray[np.bool_] = ~whole
-    return found
+    return ~whole_blocks(background, SIDE)
 
 
 def area_of(flags: NDArray[np.bool_], rows: int, cols: int) -> NDArray[np.bool_]:

@@ -127,13 +127,19 @@ def find_background(
     return best
 
 
+def whole_blocks(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """Blocks of `side` pixels, from the upper left corner, that a mask fills inside the image."""
+    rows, cols = mask.shape
+    padded = np.pad(mask, ((0, -rows % side), (0, -cols % side)), constant_values=True)
+    blocks = padded.reshape(padded.shape[0] // side, side, -1, side)
+    return np.asarray(blocks.all(axis=(1, 3)), dtype=np.bool_)
+
+
 def in_blocks(background: Background, side: int) -> Background:
     """Keep what fills whole square blocks, from the upper left corner, of `side` pixels."""
     mask = background.mask
     rows, cols = mask.shape
-    padded = np.pad(mask, ((0, -rows % side), (0, -cols % side)), constant_values=True)
-    blocks = padded.reshape(padded.shape[0] // side, side, -1, side).all(axis=(1, 3))
-    whole = blocks.repeat(side, axis=0).repeat(side, axis=1)[:rows, :cols]
+    whole = whole_blocks(mask, side).repeat(side, axis=0).repeat(side, axis=1)[:rows, :cols]
     return Background(background.value, whole)
 
 
@@ -213,8 +219,5 @@ def skipped_positions(mask: NDArray[np.bool_], block: int) -> NDArray[np.bool_]:
         True where all pixels of the position's block and of the eight blocks around it,
         as far as they lie inside the image, are background.
     """
-    rows, cols = mask.shape
-    padded = np.pad(mask, ((0, -rows % block), (0, -cols % block)), constant_values=True)
-    blocks = padded.reshape(padded.shape[0] // block, block, -1, block).all(axis=(1, 3))
-    around = np.pad(blocks, 1, constant_values=True)
+    around = np.pad(whole_blocks(mask, block), 1, constant_values=True)
     return _erode(around, 3)

@@ -12,6 +12,9 @@ import math
 
 #: Rows of a gain table.
 LEVELS = 256
+#: Bits that a squared error is worth, times the squared step.  A uniform quantiser of step s has
+#: the error s**2/12, and d(bits)/d(error) = -6/(ln 2 s**2).
+EXCHANGE = 6 / math.log(2)
 #: Nominal quantiser steps of the finest and the coarsest level for each depth, in units of
 #: an orthonormal block DCT of an image in [0, 1].
 SCALES: dict[int, tuple[float, float]] = {

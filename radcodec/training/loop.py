@@ -14,16 +14,13 @@ import torch
 from torch import nn
 
 from radcodec.codec.layer import MID_GREY
+from radcodec.quantising.levels import EXCHANGE
 from radcodec.training.data import MODALITIES, PatchSource, Sample
 from radcodec.training.networks import Architecture, Compressor, Decompressor
 from radcodec.training.precision import fast
 from radcodec.training.rate_model import Gains, RateModel, log_nominal_step
 from radcodec.training.refinement import Bases
 from radcodec.training.warm_start import warm_start
-
-#: Bits that a unit of squared error is worth, times the squared nominal step.  A uniform
-#: quantiser of step s has the error s**2/12, and d(bits)/d(error) = -6/(ln 2 s**2).
-LAMBDA = 6 / math.log(2)
 
 #: Weight of `unrest` beside normalised costs, which are near 1: a pattern of a thousandth of
 #: the range counts as much as 5 % more bytes.
@@ -144,7 +141,7 @@ def step_costs(
     pixels = image.shape[-1] * image.shape[-2]
     rate = bits.sum(dim=(1, 2, 3)) / pixels
     error = ((decoded - image).square() * weight).sum(dim=(1, 2, 3)) / pixels
-    worth = LAMBDA * torch.exp(-2 * log_nominal_step(position, codec.architecture.depth))
+    worth = EXCHANGE * torch.exp(-2 * log_nominal_step(position, codec.architecture.depth))
     return rate + worth * error, rate, error
 
 

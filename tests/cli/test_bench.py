@@ -19,6 +19,8 @@ pytest.importorskip("imagecodecs")
 pytest.importorskip("scipy")
 pytest.importorskip("jinja2")
 
+from radcodec.bench.coders import NAMES
+from radcodec.cli.bench import CODECS
 from tests.bench.samples import sample_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +89,11 @@ def test_a_report_of_a_folder(images: Path) -> None:
     schema = json.loads((ROOT / "docs/bench.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(results, schema)
+
+
+def test_the_named_codecs_are_all_there_are() -> None:
+    # The command names them itself, so that its help need not import them.
+    assert tuple(CODECS.split(",")) == NAMES
 
 
 def test_json_on_standard_output(images: Path) -> None:
