@@ -1,0 +1,147 @@
+"""Decisions of residual streams: the range coder with finer probabilities than elsewhere.
+
+docs/format.md, section 8.7, is the law for what happens here.  The range coder and its bytes
+are those of `radcodec.entropy.rangecoder`.  What differs is the probability of a decision: the
+mean of one that follows fast and one that follows slowly, both faster while their context is
+new.  One function serves both ways, so that encoder and decoder cannot drift apart.
+
+numba compiles these functions into those that call them, and its cache looks only at the
+caller's file: after a change here remove the ``__pycache__`` of this folder.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radcodec.entropy.compiled import compiled
+from radcodec.entropy.rangecoder import FULL_RANGE, SMALLEST_RANGE, _shift_low
+
+#: Bits of the probability that the range is divided by.
+CHANCE_BITS = 16
+#: Bits of the two probabilities that each context keeps.
+KEPT_BITS = 22
+#: No decision is taken for more certain than this.
+LEAST_CHANCE = 24
+MOST_CHANCE = (1 << CHANCE_BITS) - LEAST_CHANCE
+#: A probability moves by 1 / (n + 1.5) of the way after n decisions, but by no less than this.
+FAST_SHIFT = 5
+SLOW_SHIFT = 8
+#: Decisions after which a context's probabilities move at a steady pace.
+NEW = 1 << SLOW_SHIFT
+#: Largest binary logarithm of a number that is coded digit by digit.
+LARGEST_LOG = 17
+#: Contexts of such a number: its logarithm, and the digits below the first.
+NUMBER_CONTEXTS = (LARGEST_LOG + 1) + (LARGEST_LOG + 1) * LARGEST_LOG
+# Places in the coder's state, as in `rangecoder`.
+_LOW, _CODE, _RANGE, _NEXT = 0, 0, 1, 2
+
+
+def new_contexts(count: int) -> NDArray[np.int32]:
+    """Return contexts that have seen nothing: fast and slow probability of 0, and decisions."""
+    contexts = np.zeros((count, 3), dtype=np.int32)
+    contexts[:, :2] = 1 << (KEPT_BITS - 1)
+    return contexts
+
+
+def paces() -> NDArray[np.int64]:
+    """Return how far a new context's probabilities move, in 1/65536 of the way."""
+    return np.array([(1 << 17) // (2 * seen + 3) for seen in range(NEW)], dtype=np.int64)
+
+
+#: See `paces`.
+PACES = paces()
+
+
+@compiled
+def _narrow(
+    coder: NDArray[np.int64], data: NDArray[np.uint8], bound: int, bit: int, encoding: bool
+) -> int:
+    """Take the lower part of the range for a 0, the upper one for a 1."""
+    if encoding:
+        if bit == 0:
+            coder[_RANGE] = bound
+        else:
+            coder[_LOW] += bound
+            coder[_RANGE] -= bound
+        while coder[_RANGE] < SMALLEST_RANGE:
+            coder[_RANGE] <<= 8
+            _shift_low(coder, data)
+        return bit
+    if coder[_CODE] < bound:
+        coder[_RANGE] = bound
+        bit = 0
+    else:
+        coder[_CODE] -= bound
+        coder[_RANGE] -= bound
+        bit = 1
+    while coder[_RANGE] < SMALLEST_RANGE:
+        coder[_RANGE] = (coder[_RANGE] << 8) & FULL_RANGE
+        following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0
+        coder[_CODE] = (coder[_CODE] << 8) | following
+        coder[_NEXT] += 1
+    return bit
+
+
+@compiled
+def code_bit(
+    coder: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    contexts: NDArray[np.int32],
+    place: int,
+    bit: int,
+    encoding: bool,
+) -> int:
+    """Code a decision, or find the one that was coded; return it."""
+    fast, slow, seen = contexts[place, 0], contexts[place, 1], contexts[place, 2]
+    chance = (np.int64(fast) + np.int64(slow)) >> (KEPT_BITS + 1 - CHANCE_BITS)
+    chance = min(max(chance, LEAST_CHANCE), MOST_CHANCE)
+    bit = _narrow(coder, data, (coder[_RANGE] >> CHANCE_BITS) * chance, bit, encoding)
+    aim = np.int64(0) if bit else np.int64(1 << KEPT_BITS)
+    if seen < NEW:
+        pace = PACES[seen]
+        contexts[place, 0] = fast + (((aim - fast) * max(pace, 65536 >> FAST_SHIFT)) >> 16)
+        contexts[place, 1] = slow + (((aim - slow) * max(pace, 65536 >> SLOW_SHIFT)) >> 16)
+        contexts[place, 2] = seen + 1
+    else:
+        contexts[place, 0] = fast + ((aim - fast) >> FAST_SHIFT)
+        contexts[place, 1] = slow + ((aim - slow) >> SLOW_SHIFT)
+    return bit
+
+
+@compiled
+def code_even(
+    coder: NDArray[np.int64], data: NDArray[np.uint8], count: int, value: int, encoding: bool
+) -> int:
+    """Code the last `count` digits of a number, each as likely 0 as 1; return them."""
+    found = 0
+    for k in range(count - 1, -1, -1):
+        found = 2 * found + _narrow(
+            coder, data, coder[_RANGE] >> 1, (value >> k) & 1, encoding
+        )
+    return found
+
+
+@compiled
+def code_number(
+    coder: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    contexts: NDArray[np.int32],
+    place: int,
+    value: int,
+    encoding: bool,
+) -> int:
+    """Code a number of 1 to 2**18 - 1, `NUMBER_CONTEXTS` contexts from `place` on serving it."""
+    log = 0
+    while log < LARGEST_LOG:
+        more = 1 if (value >> (log + 1)) > 0 else 0
+        if code_bit(coder, data, contexts, place + log, more, encoding) == 0:
+            break
+        log += 1
+    found = 1
+    digits = place + LARGEST_LOG + 1 + LARGEST_LOG * log
+    for k in range(log - 1, -1, -1):
+        found = 2 * found + code_bit(
+            coder, data, contexts, digits + k, (value >> k) & 1, encoding
+        )
+    return found
