@@ -26,7 +26,7 @@ LEAST_CHANCE = 24
 MOST_CHANCE = (1 << CHANCE_BITS) - LEAST_CHANCE
 #: A probability moves by 1 / (n + 1.5) of the way after n decisions, but by no less than this.
 FAST_SHIFT = 5
-SLOW_SHIFT = 8
+SLOW_SHIFT = 7
 #: Decisions after which a context's probabilities move at a steady pace.
 NEW = 1 << SLOW_SHIFT
 #: Largest binary logarithm of a number that is coded digit by digit.

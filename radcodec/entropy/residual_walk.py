@@ -17,8 +17,10 @@ from radcodec.entropy.residual_bits import (
 PAD = 3
 #: Neighbours (row, column) that a pixel is predicted from; all less the left one.
 NEIGHBOURS = (
-    (0, -2), (0, -3), (-1, -3), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-1, 2), (-2, -2), (-2, -1), (-2, 0),
-    (-2, 1), (-2, 2), (-3, 0),
+    *((0, -2), (0, -3)),
+    *((-1, -3), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-1, 2), (-1, 3)),
+    *((-2, -3), (-2, -2), (-2, -1), (-2, 0), (-2, 1), (-2, 2), (-2, 3)),
+    *((-3, -1), (-3, 0), (-3, 1)),
 )
 #: Pixels of the base that it is predicted from as well; all less the one in its place.
 AROUND = ((0, -1), (0, 1), (-1, -1), (-1, 0), (-1, 1), (1, -1), (1, 0), (1, 1))
@@ -43,15 +45,25 @@ _BIAS_SHIFT = 6
 MOST_BITS = 2 + UNARY + 36 + 18
 
 
-@compiled
-def half_octaves(value: int) -> int:
-    """Twice the binary logarithm of a number, roughly: 0, 1, 2, 3 for 0 to 3, then 4, 5, 6..."""
+def _half_octaves(value: int) -> int:
     if value < 4:
         return value
-    log = 2
-    while (value >> (log + 1)) > 0:
-        log += 1
+    log = value.bit_length() - 1
     return 2 * log + ((value >> (log - 1)) & 1)
+
+
+#: Twice the binary logarithm of small numbers, roughly: 0 to 3 for 0 to 3, then 4, 4, 5, 5, 6.
+HALF_OCTAVES = np.array([_half_octaves(value) for value in range(4096)], dtype=np.int64)
+
+
+@compiled
+def half_octaves(value: int) -> int:
+    """Twice the binary logarithm of a number below 2**32, continued from `HALF_OCTAVES`."""
+    if value < 1 << 12:
+        return HALF_OCTAVES[value]
+    if value < 1 << 22:
+        return HALF_OCTAVES[value >> 10] + 20
+    return HALF_OCTAVES[value >> 20] + 40
 
 
 @compiled
@@ -165,7 +177,8 @@ def walk(
             near = 2 * np.int64(size_of[at - 1]) + 2 * np.int64(size_of[at - wide])
             near += size_of[at - wide - 1] + size_of[at - wide + 1]
             near += size_of[at - 2] + size_of[at - 2 * wide]
-            near = near // step
+            if step > 1:
+                near = near // step
             level = half_octaves(near >> 3)
             level = min(level, CLASSES - 1)
             # bias
@@ -184,7 +197,8 @@ def walk(
             turned = part < 0
             if turned:
                 part = -part
-            share = min(FRACTIONS * part // (half * step), FRACTIONS - 1)
+            share = (1 if 4 * part >= half * step else 0) + (1 if 2 * part >= half * step else 0)
+            share += 1 if 4 * part >= 3 * half * step else 0
             # code
             error = np.int64(0)
             if encoding:
@@ -201,7 +215,7 @@ def walk(
             else:
                 place = _SIGN + level * FRACTIONS + share
                 negative = code_bit(coder, data, contexts, place, 1 if error < 0 else 0, encoding)
-                shift = max((level >> 1) - 7, 0)
+                shift = max((level >> 1) - 6, 0)
                 rest = size - 1
                 whole = rest >> shift
                 count = np.int64(0)
