@@ -1,66 +1,216 @@
-"""proto"""
+"""Residuals: what makes a decoded image exact, or as near to the source as was asked.
+
+docs/format.md, section 8.7, is the law for what happens here.  With a base, which is what
+networks gave, it is coded how the source differs from it; without, the whole image is coded.
+"""
+
 from __future__ import annotations
+
 import numpy as np
-from radcodec.entropy.rangecoder import SPARE_BYTES, finish, new_decoder, new_encoder, taken
-from radcodec.entropy.residual_bits import *
-from radcodec.entropy.residual_bits import code_bit, code_number
-from radcodec.entropy.compiled import compiled
+from numpy.typing import NDArray
+
+from radcodec.entropy.rangecoder import (
+    IMPOSSIBLE_START,
+    SPARE_BYTES,
+    finish,
+    new_decoder,
+    new_encoder,
+    taken,
+)
+from radcodec.entropy.residual_bits import new_contexts
 from radcodec.entropy.residual_fit import fit
-from radcodec.entropy.residual_walk import *
-from radcodec.entropy.residual_walk import MOST_BITS, padded, walk, CONTEXTS
+from radcodec.entropy.residual_head import (
+    PALETTE_CONTEXTS,
+    WEIGHT_CONTEXTS,
+    code_palette,
+    code_weights,
+)
+from radcodec.entropy.residual_walk import (
+    ACTIVITIES,
+    AROUND,
+    CONTEXTS,
+    MOST_BYTES,
+    NEIGHBOURS,
+    padded,
+    places,
+    walk,
+)
+from radcodec.errors import CorruptError
 
-@compiled
-def code_weights(coder, data, contexts, weights, encoding):
-    groups, count = weights.shape
-    for g in range(groups):
-        changed = 0
-        for k in range(count):
-            before = weights[g-1, k] if g > 0 else 0
-            if weights[g, k] != before:
-                changed = 1
-        changed = code_bit(coder, data, contexts, 0, changed, encoding)
-        for k in range(count):
-            before = weights[g-1, k] if g > 0 else 0
-            if changed == 0:
-                weights[g, k] = before
-                continue
-            d = weights[g, k] - before
-            if code_bit(coder, data, contexts, 1, 1 if d != 0 else 0, encoding) == 0:
-                weights[g, k] = before
-                continue
-            neg = code_bit(coder, data, contexts, 2, 1 if d < 0 else 0, encoding)
-            m = code_number(coder, data, contexts, 3, abs(d), encoding)
-            weights[g, k] = min(max(before + (-m if neg else m), -4096), 4096)
+#: Values in use are listed where there are at most this many in each value of the range.
+SPARSE = 0.9
+#: Bytes that palette and weights take at most, apart from those for each listed value.
+_HEAD_BYTES = 1 << 17
+_NO_BASE = np.zeros(0, dtype=np.int32)
 
-def flat(cols):
-    wide = cols + 2 * PAD
-    return (np.array([r * wide + c for r, c in NEIGHBOURS]), np.array([r * wide + c for r, c in AROUND]))
 
-def encode_residual(stored, base, background, step, low, high):
-    values = np.array(stored, dtype=np.int32, order="C")
-    known = np.ascontiguousarray(background)
-    off, aro = flat(values.shape[1])
-    hb = base is not None
-    b = padded(np.ascontiguousarray(base), known, 1).reshape(-1) if hb else np.zeros(1, np.int32)
-    w = fit(padded(values, known, 0).reshape(-1), known, b, hb, off, aro)
-    out = np.empty(int((~known).sum()) * MOST_BITS * 2 + SPARE_BYTES + 40 * 30 * 50, dtype=np.uint8)
-    coder = new_encoder()
-    code_weights(coder, out, new_contexts(3 + NUMBER_CONTEXTS), w, True)
-    global WB
-    WB = coder[4]
-    walk(coder, out, new_contexts(CONTEXTS), values, known, b, hb, w, off, aro, step, low, high, True)
-    size = finish(coder, out)
-    return out[1:size].tobytes().rstrip(b"\0"), values
+def encode_residual(
+    stored: NDArray[np.int32],
+    base: NDArray[np.int32] | None,
+    background: NDArray[np.bool_],
+    step: int,
+    low: int,
+    high: int,
+) -> tuple[bytes, NDArray[np.int32]]:
+    """Encode the pixels of one tile that are not background.
 
-def decode_residual(data, base, background, values, step, low, high):
-    values = np.array(values, dtype=np.int32, order="C")
-    known = np.ascontiguousarray(background)
-    off, aro = flat(values.shape[1])
-    hb = base is not None
-    b = padded(np.ascontiguousarray(base), known, 1).reshape(-1) if hb else np.zeros(1, np.int32)
-    stream = np.frombuffer(data, dtype=np.uint8).copy()
-    w = np.zeros((ACTIVITIES, len(off) + ((1 + len(aro)) if hb else 0)), np.int32)
+    Parameters
+    ----------
+    stored : ndarray of int32, shape (rows, columns)
+        Stored values, within `low` to `high` outside the background.
+    base : ndarray of int32, same shape, or None
+        What networks gave; None where they coded nothing.
+    background : ndarray of bool, same shape
+        Pixels whose value is known, and not coded.
+    step : int
+        1 to 65535, odd.  No pixel is off by more than half of it, rounded down.
+    low, high : int
+        Range of the image's values, at most 65535 apart.
+
+    Returns
+    -------
+    bytes
+        Nothing where nothing is coded.
+    ndarray of int32
+        The values that a decoder restores.
+    """
+    restored = np.array(stored, dtype=np.int32, order="C")
+    coded = ~background
+    if not coded.any():
+        return b"", restored
+    used = np.unique(stored[coded])
+    listed = len(used) * step <= SPARSE * (high - low + 1)
+    palette = used.astype(np.int32) if listed else None
+    tile, around = _ranked(restored, palette), _ranked_base(base, palette, low, high)
+    if palette is not None:
+        tile[background], step = 0, 1
+    data = _encode(tile, around, background, palette, step, low, high)
+    restored[coded] = (tile if palette is None else palette[tile])[coded]
+    return data, restored
+
+
+def decode_residual(
+    data: bytes,
+    base: NDArray[np.int32] | None,
+    background: NDArray[np.bool_],
+    values_with_background: NDArray[np.int32],
+    step: int,
+    low: int,
+    high: int,
+) -> NDArray[np.int32]:
+    """Decode `encode_residual`'s bytes, or anything else.
+
+    Parameters
+    ----------
+    values_with_background : ndarray of int32, shape (rows, columns)
+        What the pixels of the background are; no matter elsewhere.
+    base, background, step, low, high
+        As for `encode_residual`.
+
+    Returns
+    -------
+    ndarray of int32, shape (rows, columns)
+        Within `low` to `high` outside the background.
+
+    Raises
+    ------
+    CorruptError
+        The stream breaks the rules of the range coder, or lists no value.
+    """
+    coded = ~background
+    if data.endswith(b"\0") or data.startswith(IMPOSSIBLE_START) or (data and not coded.any()):
+        raise CorruptError("residuals: the stream is not valid; get a new copy of the file")
+    restored = np.array(values_with_background, dtype=np.int32, order="C")
+    if not coded.any():
+        return restored
+    stream = np.array(bytearray(data), dtype=np.uint8)
     coder = new_decoder(stream)
-    code_weights(coder, stream, new_contexts(3 + NUMBER_CONTEXTS), w, False)
-    walk(coder, stream, new_contexts(CONTEXTS), values, known, b, hb, w, off, aro, step, low, high, False)
-    return values
+    used = np.empty(high - low + 2, dtype=np.int32)
+    contexts = new_contexts(PALETTE_CONTEXTS)
+    count = code_palette(coder, stream, contexts, used, low, high, False)
+    if count == 0:
+        raise CorruptError("residuals: no value is in use; get a new copy of the file")
+    palette = None if count < 0 else used[:count]
+    around = _ranked_base(base, palette, low, high)
+    tile = np.zeros_like(restored)
+    if palette is not None:
+        step, low, high = 1, 0, count - 1
+    weights = np.zeros(_shape_of_weights(base is not None), dtype=np.int32)
+    code_weights(coder, stream, new_contexts(WEIGHT_CONTEXTS), weights, False)
+    _walk(coder, stream, tile, around, background, weights, (step, low, high), False)
+    if len(data) > taken(coder):
+        raise CorruptError("residuals: bytes behind the values; get a new copy of the file")
+    restored[coded] = (tile if palette is None else palette[tile])[coded]
+    return restored
+
+
+def _shape_of_weights(has_base: bool) -> tuple[int, int]:
+    return ACTIVITIES, len(NEIGHBOURS) + (1 + len(AROUND) if has_base else 0)
+
+
+def _ranked(values: NDArray[np.int32], palette: NDArray[np.int32] | None) -> NDArray[np.int32]:
+    """Places in the palette of values: of the largest there that is no larger, or the first."""
+    if palette is None:
+        return values.copy()
+    found = np.searchsorted(palette, values, side="right") - 1
+    return np.maximum(found, 0).astype(np.int32)
+
+
+def _ranked_base(
+    base: NDArray[np.int32] | None, palette: NDArray[np.int32] | None, low: int, high: int
+) -> NDArray[np.int32] | None:
+    if base is None:
+        return None
+    return _ranked(np.clip(base, low, high).astype(np.int32), palette)
+
+
+def _padded_base(
+    base: NDArray[np.int32] | None, background: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    return _NO_BASE if base is None else padded(base, background).reshape(-1)
+
+
+def _encode(
+    tile: NDArray[np.int32],
+    base: NDArray[np.int32] | None,
+    background: NDArray[np.bool_],
+    palette: NDArray[np.int32] | None,
+    step: int,
+    low: int,
+    high: int,
+) -> bytes:
+    """Encode a tile, in places of the palette where there is one; it becomes what is restored."""
+    known = np.ascontiguousarray(background)
+    work = padded(tile, known).reshape(-1)
+    weights = fit(work, known, _padded_base(base, known), *places(tile.shape[1]))
+    used = _NO_BASE if palette is None else np.append(palette, np.int32(high + 1))
+    head = _HEAD_BYTES + 64 * len(used) + (tile.shape[1] + 1) * MOST_BYTES + SPARE_BYTES
+    limits = (step, low, high) if palette is None else (1, 0, len(palette) - 1)
+    room = 3 * tile.size
+    while True:
+        out = np.empty(head + room, dtype=np.uint8)
+        coder, trial = new_encoder(), tile.copy()
+        code_palette(coder, out, new_contexts(PALETTE_CONTEXTS), used, low, high, True)
+        code_weights(coder, out, new_contexts(WEIGHT_CONTEXTS), weights, True)
+        if _walk(coder, out, trial, base, known, weights, limits, True):
+            break
+        room *= 2
+    tile[:] = trial
+    size = finish(coder, out)
+    return out[1:size].tobytes().rstrip(b"\0")
+
+
+def _walk(
+    coder: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    tile: NDArray[np.int32],
+    base: NDArray[np.int32] | None,
+    background: NDArray[np.bool_],
+    weights: NDArray[np.int32],
+    limits: tuple[int, int, int],
+    encoding: bool,
+) -> bool:
+    known = np.ascontiguousarray(background)
+    around, where = _padded_base(base, known), places(tile.shape[1])
+    contexts = new_contexts(CONTEXTS)
+    return walk(coder, data, contexts, tile, known, around, weights, *where, *limits, encoding)

@@ -26,7 +26,7 @@ LEAST_CHANCE = 24
 MOST_CHANCE = (1 << CHANCE_BITS) - LEAST_CHANCE
 #: A probability moves by 1 / (n + 1.5) of the way after n decisions, but by no less than this.
 FAST_SHIFT = 5
-SLOW_SHIFT = 7
+SLOW_SHIFT = 8
 #: Decisions after which a context's probabilities move at a steady pace.
 NEW = 1 << SLOW_SHIFT
 #: Largest binary logarithm of a number that is coded digit by digit.
@@ -116,9 +116,7 @@ def code_even(
     """Code the last `count` digits of a number, each as likely 0 as 1; return them."""
     found = 0
     for k in range(count - 1, -1, -1):
-        found = 2 * found + _narrow(
-            coder, data, coder[_RANGE] >> 1, (value >> k) & 1, encoding
-        )
+        found = 2 * found + _narrow(coder, data, coder[_RANGE] >> 1, (value >> k) & 1, encoding)
     return found
 
 
@@ -141,7 +139,5 @@ def code_number(
     found = 1
     digits = place + LARGEST_LOG + 1 + LARGEST_LOG * log
     for k in range(log - 1, -1, -1):
-        found = 2 * found + code_bit(
-            coder, data, contexts, digits + k, (value >> k) & 1, encoding
-        )
+        found = 2 * found + code_bit(coder, data, contexts, digits + k, (value >> k) & 1, encoding)
     return found

@@ -1,4 +1,9 @@
-"""The walk over a tile's pixels that codes what a prediction leaves of each, both ways."""
+"""The walk over a tile's pixels that codes what a prediction leaves of each, both ways.
+
+docs/format.md, section 8.7, is the law for what happens here.  A pixel is predicted by weights
+that its tile's stream brings along, one set for each class of local activity, from pixels that
+are coded already and, where networks coded the image before, from what they gave.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +11,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.entropy.compiled import compiled
-from radcodec.entropy.residual_bits import (
-    NUMBER_CONTEXTS,
-    code_bit,
-    code_even,
-    code_number,
-)
+from radcodec.entropy.residual_bits import NUMBER_CONTEXTS, code_bit, code_even, code_number
 
 #: Columns beside and rows above a tile that are made up from its outermost pixels.
 PAD = 3
-#: Neighbours (row, column) that a pixel is predicted from; all less the left one.
+#: Neighbours (row, column) that a pixel is predicted from, each less the left one.
 NEIGHBOURS = (
     *((0, -2), (0, -3)),
     *((-1, -3), (-1, -2), (-1, -1), (-1, 0), (-1, 1), (-1, 2), (-1, 3)),
     *((-2, -3), (-2, -2), (-2, -1), (-2, 0), (-2, 1), (-2, 2), (-2, 3)),
     *((-3, -1), (-3, 0), (-3, 1)),
 )
-#: Pixels of the base that it is predicted from as well; all less the one in its place.
+#: Pixels of the base that it is predicted from as well, each less the one in its own place.
 AROUND = ((0, -1), (0, 1), (-1, -1), (-1, 0), (-1, 1), (1, -1), (1, 0), (1, 1))
-#: Binary places of the weights, and of predictions.
+#: Binary places of the weights, of predictions, and of corrections beyond those.
 WEIGHT_BITS = 10
 FINE_BITS = 6
+BIAS_BITS = 6
 #: Classes of activity, each with weights of its own.
 ACTIVITIES = 40
 #: Classes of how large the neighbours' errors are.
 CLASSES = 48
+#: Classes of how far a prediction lies from the whole value nearest to it.
 FRACTIONS = 4
-#: Unary decisions of a quotient before the rest is coded as a number.
+#: Contexts of a correction that have a class in common.
+TEXTURES = 64
+#: Unary decisions of a quotient, before the rest of it is coded as a number.
 UNARY = 24
-_DIGITS = 4
-_ZERO = 0
-_SIGN = _ZERO + CLASSES * FRACTIONS * 3
-_UNARY = _SIGN + CLASSES * FRACTIONS
-_LOWER = _UNARY + CLASSES * UNARY
-_REST = _LOWER + CLASSES * _DIGITS * 3
+#: Quotients that are told apart by the digits of a remainder.
+QUOTIENTS = 4
+# Where each group of contexts begins.
+_ERROR = 0
+_SIGN = _ERROR + CLASSES * 3 * FRACTIONS
+_QUOTIENT = _SIGN + CLASSES * FRACTIONS
+_DIGIT = _QUOTIENT + CLASSES * UNARY
+_REST = _DIGIT + CLASSES * 3 * QUOTIENTS
 CONTEXTS = _REST + NUMBER_CONTEXTS
-_BIAS_SHIFT = 6
-MOST_BITS = 2 + UNARY + 36 + 18
+#: Most bytes that a pixel can take.
+MOST_BYTES = 160
 
 
 def _half_octaves(value: int) -> int:
@@ -58,16 +64,27 @@ HALF_OCTAVES = np.array([_half_octaves(value) for value in range(4096)], dtype=n
 
 @compiled
 def half_octaves(value: int) -> int:
-    """Twice the binary logarithm of a number below 2**32, continued from `HALF_OCTAVES`."""
+    """Continue `HALF_OCTAVES` to all numbers below 2**32."""
     if value < 1 << 12:
-        return HALF_OCTAVES[value]
+        return int(HALF_OCTAVES[value])
     if value < 1 << 22:
-        return HALF_OCTAVES[value >> 10] + 20
-    return HALF_OCTAVES[value >> 20] + 40
+        return int(HALF_OCTAVES[value >> 10]) + 20
+    return int(HALF_OCTAVES[value >> 20]) + 40
+
+
+def places(cols: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where `NEIGHBOURS` and `AROUND` lie in a padded tile that is read row by row."""
+    wide = cols + 2 * PAD
+    neighbours, around = (
+        np.array([row * wide + col for row, col in group], dtype=np.int64)
+        for group in (NEIGHBOURS, AROUND)
+    )
+    return neighbours, around
 
 
 @compiled
 def activity(work: NDArray[np.int32], at: int, wide: int) -> int:
+    """Class of how much the neighbours of a pixel differ, 0 to `ACTIVITIES` - 1."""
     west, north = np.int64(work[at - 1]), np.int64(work[at - wide])
     corner, east = np.int64(work[at - wide - 1]), np.int64(work[at - wide + 1])
     found = abs(west - corner) + abs(north - corner) + abs(north - east)
@@ -76,42 +93,99 @@ def activity(work: NDArray[np.int32], at: int, wide: int) -> int:
 
 
 @compiled
-def fill_row(row: NDArray[np.int32], known: NDArray[np.bool_]) -> bool:
-    """Give known (background) pixels and the padding the value of the coded pixel before them."""
+def foresee(
+    work: NDArray[np.int32],
+    base: NDArray[np.int32],
+    at: int,
+    weights: NDArray[np.int32],
+    neighbours: NDArray[np.int64],
+    around: NDArray[np.int64],
+) -> int:
+    """Predict a pixel in units of 1/64 with its class's weights; an empty base is none."""
+    west = np.int64(work[at - 1])
+    total = np.int64(0)
+    for k in range(len(neighbours)):
+        total += np.int64(weights[k]) * (work[at + neighbours[k]] - west)
+    if len(base) > 0:
+        here, first = np.int64(base[at]), len(neighbours)
+        total += np.int64(weights[first]) * (here - west)
+        for k in range(len(around)):
+            total += np.int64(weights[first + 1 + k]) * (base[at + around[k]] - here)
+    return (west << FINE_BITS) + (total >> (WEIGHT_BITS - FINE_BITS))
+
+
+@compiled
+def extend(row: NDArray[np.int32], known: NDArray[np.bool_]) -> bool:
+    """Give background and padding of a padded row the value of the coded pixel before it.
+
+    Those before the first get the first one's.  False, and nothing done, where none is coded.
+    """
     cols = len(known)
     first = 0
     while first < cols and known[first]:
         first += 1
     if first == cols:
         return False
-    for col in range(PAD + first):
-        row[col] = row[PAD + first]
+    row[: PAD + first] = row[PAD + first]
     for col in range(first, cols):
         if known[col]:
             row[PAD + col] = row[PAD + col - 1]
-    for col in range(PAD + cols, 2 * PAD + cols):
-        row[col] = row[col - 1]
+    row[PAD + cols :] = row[PAD + cols - 1]
     return True
 
 
 @compiled
-def padded(values: NDArray[np.int32], known: NDArray[np.bool_], below: int) -> NDArray[np.int32]:
-    """Return values with background and surroundings filled."""
+def padded(values: NDArray[np.int32], known: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return a tile with its background filled, `PAD` around it and a row below it made up."""
     rows, cols = values.shape
-    out = np.zeros((PAD + rows + below, cols + 2 * PAD), dtype=np.int32)
+    out = np.zeros((PAD + rows + 1, cols + 2 * PAD), dtype=np.int32)
     begun = False
     for row in range(rows):
-        out[PAD + row, PAD : PAD + cols] = values[row]
-        if fill_row(out[PAD + row], known[row]):
-            if not begun:
-                for above in range(PAD + row):
-                    out[above] = out[PAD + row]
+        line = PAD + row
+        out[line, PAD : PAD + cols] = values[row]
+        if not extend(out[line], known[row]):
+            out[line] = out[line - 1]
+        elif not begun:
+            out[:line] = out[line]
             begun = True
-        elif row > 0:
-            out[PAD + row] = out[PAD + row - 1]
-    for row in range(below):
-        out[PAD + rows + row] = out[PAD + rows - 1]
+    out[PAD + rows] = out[PAD + rows - 1]
     return out
+
+
+@compiled
+def _size(
+    coder: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    contexts: NDArray[np.int32],
+    level: int,
+    size: int,
+    encoding: bool,
+) -> int:
+    """Code the magnitude, at least 1, of an error that is not 0."""
+    shift = max((level >> 1) - 6, 0)
+    rest = size - 1
+    quotient = rest >> shift
+    count = np.int64(0)
+    while count < UNARY:
+        place = _QUOTIENT + level * UNARY + count
+        if code_bit(coder, data, contexts, place, 1 if quotient > count else 0, encoding) == 0:
+            break
+        count += 1
+    if count == UNARY:
+        more = code_number(coder, data, contexts, _REST, quotient - UNARY + 1, encoding)
+        count += more - 1
+    place = _DIGIT + level * 3 * QUOTIENTS + min(count, QUOTIENTS - 1)
+    if shift > 0:
+        bit = code_bit(coder, data, contexts, place, (rest >> (shift - 1)) & 1, encoding)
+        count = 2 * count + bit
+        if shift > 1:
+            place += QUOTIENTS * (1 + bit)
+            bit = code_bit(coder, data, contexts, place, (rest >> (shift - 2)) & 1, encoding)
+            count = 2 * count + bit
+            if shift > 2:
+                lower = code_even(coder, data, shift - 2, rest, encoding)
+                count = (count << (shift - 2)) + lower
+    return int(count) + 1
 
 
 @compiled
@@ -122,146 +196,91 @@ def walk(
     values: NDArray[np.int32],
     known: NDArray[np.bool_],
     base: NDArray[np.int32],
-    has_base: bool,
     weights: NDArray[np.int32],
-    offsets: NDArray[np.int64],
+    neighbours: NDArray[np.int64],
     around: NDArray[np.int64],
     step: int,
     low: int,
     high: int,
     encoding: bool,
-) -> None:
+) -> bool:
+    """Code the pixels that are not known; `values` becomes what a decoder restores.
+
+    False where `data`, while encoding, might not have room enough.
+    """
     rows, cols = values.shape
     wide = cols + 2 * PAD
-    grid = np.full((rows + PAD, wide), (low + high) >> 1, dtype=np.int32)
-    sizes = np.zeros((rows + PAD, wide), dtype=np.int32)
-    work, size_of = grid.reshape(-1), sizes.reshape(-1)
-    bias = np.zeros(CLASSES * 64, dtype=np.int64)
-    begun = False
+    grid = np.full((PAD + rows, wide), (low + high) >> 1, dtype=np.int32)
+    misses = np.zeros((PAD + rows, wide), dtype=np.int32)
+    work, miss_of = grid.reshape(-1), misses.reshape(-1)
+    bias = np.zeros(CLASSES * TEXTURES, dtype=np.int64)
     half = 1 << (FINE_BITS - 1)
-    taps, extra = len(offsets), len(around)
+    begun = False
     for row in range(rows):
+        if encoding and coder[4] + coder[3] + (cols + 1) * MOST_BYTES > len(data):
+            return False
         line = PAD + row
         if row > 0:
-            grid[line] = grid[line - 1]
-            sizes[line] = sizes[line - 1]
-        seen = False
+            grid[line], misses[line] = grid[line - 1], misses[line - 1]
+        any_coded = False
         for col in range(cols):
             at = line * wide + PAD + col
             if known[row, col]:
-                if seen:
-                    work[at] = work[at - 1]
-                    size_of[at] = size_of[at - 1]
+                if any_coded:
+                    work[at], miss_of[at] = work[at - 1], miss_of[at - 1]
                 continue
-            seen = True
-            west = np.int64(work[at - 1])
-            # prediction
+            any_coded = True
             if begun:
                 group = activity(work, at, wide)
-                total = np.int64(0)
-                for k in range(taps):
-                    total += np.int64(weights[group, k]) * (work[at + offsets[k]] - west)
-                if has_base:
-                    here = np.int64(base[at])
-                    total += np.int64(weights[group, taps]) * (here - west)
-                    for k in range(extra):
-                        total += np.int64(weights[group, taps + 1 + k]) * (
-                            base[at + around[k]] - here
-                        )
-                fine = (west << FINE_BITS) + (total >> (WEIGHT_BITS - FINE_BITS))
-            elif has_base:
-                fine = np.int64(base[at]) << FINE_BITS
+                fine = foresee(work, base, at, weights[group], neighbours, around)
             else:
-                fine = west << FINE_BITS
-            # class of errors
-            near = 2 * np.int64(size_of[at - 1]) + 2 * np.int64(size_of[at - wide])
-            near += size_of[at - wide - 1] + size_of[at - wide + 1]
-            near += size_of[at - 2] + size_of[at - 2 * wide]
-            if step > 1:
-                near = near // step
-            level = half_octaves(near >> 3)
-            level = min(level, CLASSES - 1)
-            # bias
+                fine = np.int64(base[at] if len(base) > 0 else work[at - 1]) << FINE_BITS
+            near = 2 * np.int64(miss_of[at - 1]) + 2 * np.int64(miss_of[at - wide])
+            near += miss_of[at - wide - 1] + miss_of[at - wide + 1]
+            near += miss_of[at - 2] + miss_of[at - 2 * wide]
+            level = min(half_octaves((near if step == 1 else near // step) >> 3), CLASSES - 1)
             about = fine >> FINE_BITS
-            texture = 1 if west > about else 0
+            texture = TEXTURES * level
+            texture += 1 if work[at - 1] > about else 0
             texture += 2 if work[at - wide] > about else 0
             texture += 4 if work[at - wide - 1] > about else 0
             texture += 8 if work[at - wide + 1] > about else 0
             texture += 16 if work[at - 2] > about else 0
             texture += 32 if work[at - 2 * wide] > about else 0
-            texture += level * 64
-            fine += bias[texture] >> 6
-            fine = min(max(fine, low << FINE_BITS), high << FINE_BITS)
+            fine += bias[texture] >> BIAS_BITS
+            fine = min(max(fine, np.int64(low) << FINE_BITS), np.int64(high) << FINE_BITS)
             guess = (fine + half) >> FINE_BITS
             part = fine - (guess << FINE_BITS)
+            # Errors count as positive on the side of the guess on which the prediction lies.
             turned = part < 0
-            if turned:
-                part = -part
-            share = (1 if 4 * part >= half * step else 0) + (1 if 2 * part >= half * step else 0)
-            share += 1 if 4 * part >= 3 * half * step else 0
-            # code
+            part = 4 * abs(part)
+            share = 1 if part >= half * step else 0
+            share += 1 if part >= 2 * half * step else 0
+            share += 1 if part >= 3 * half * step else 0
+            missed = 1 if miss_of[at - 1] > half * step else 0
+            missed += 1 if miss_of[at - wide] > half * step else 0
             error = np.int64(0)
             if encoding:
                 difference = np.int64(values[row, col]) - guess
                 error = (abs(difference) + (step >> 1)) // step
-                if (difference < 0) != turned:
-                    error = -error
-            size = abs(error)
-            w0 = 1 if size_of[at - 1] > (step << (FINE_BITS - 1)) else 0
-            w0 += 1 if size_of[at - wide] > (step << (FINE_BITS - 1)) else 0
-            place = _ZERO + (level * 3 + w0) * FRACTIONS + share
-            if code_bit(coder, data, contexts, place, 1 if size > 0 else 0, encoding) == 0:
-                error = np.int64(0)
-            else:
+                error = -error if (difference < 0) != turned else error
+            place = _ERROR + (level * 3 + missed) * FRACTIONS + share
+            if code_bit(coder, data, contexts, place, 1 if error != 0 else 0, encoding) != 0:
                 place = _SIGN + level * FRACTIONS + share
                 negative = code_bit(coder, data, contexts, place, 1 if error < 0 else 0, encoding)
-                shift = max((level >> 1) - 6, 0)
-                rest = size - 1
-                whole = rest >> shift
-                count = np.int64(0)
-                while count < UNARY:
-                    place = _UNARY + level * UNARY + count
-                    more = 1 if whole > count else 0
-                    if code_bit(coder, data, contexts, place, more, encoding) == 0:
-                        break
-                    count += 1
-                if count == UNARY:
-                    count += code_number(
-                        coder, data, contexts, _REST, whole - UNARY + 1, encoding
-                    ) - 1
-                found = count
-                if shift > 0:
-                    place = _LOWER + (level * 3) * _DIGITS + min(count, _DIGITS - 1)
-                    bit = code_bit(
-                        coder, data, contexts, place, (rest >> (shift - 1)) & 1, encoding
-                    )
-                    found = 2 * found + bit
-                    if shift > 1:
-                        place = _LOWER + (level * 3 + 1 + bit) * _DIGITS + min(count, _DIGITS - 1)
-                        bit = code_bit(
-                            coder, data, contexts, place, (rest >> (shift - 2)) & 1, encoding
-                        )
-                        found = 2 * found + bit
-                        if shift > 2:
-                            lower = code_even(coder, data, shift - 2, rest, encoding)
-                            found = (found << (shift - 2)) + lower
-                error = found + 1
-                if negative:
-                    error = -error
-            if turned:
-                error = -error
-            restored = min(max(guess + error * step, low), high)
-            values[row, col] = restored
-            work[at] = restored
+                error = np.int64(_size(coder, data, contexts, level, abs(error), encoding))
+                error = -error if (negative != 0) != turned else error
+            else:
+                error = np.int64(0)
+            restored = min(max(guess + error * step, np.int64(low)), np.int64(high))
+            values[row, col] = work[at] = restored
             miss = (restored << FINE_BITS) - fine
-            size_of[at] = abs(miss)
-            # bias with 6 more bits
-            bias[texture] += ((miss << 6) - 0 * bias[texture]) >> _BIAS_SHIFT
-        if seen:
-            fill_row(grid[line], known[row])
-            fill_row(sizes[line], known[row])
+            miss_of[at] = abs(miss)
+            bias[texture] += miss
+        if any_coded:
+            extend(grid[line], known[row])
+            extend(misses[line], known[row])
             if not begun:
-                for above in range(line):
-                    grid[above] = grid[line]
-                    sizes[above] = sizes[line]
+                grid[:line], misses[:line] = grid[line], misses[line]
                 begun = True
+    return True

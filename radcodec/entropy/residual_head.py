@@ -1,0 +1,83 @@
+"""What stands before the pixels in a residual stream: the values in use, and the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radcodec.entropy.compiled import compiled
+from radcodec.entropy.residual_bits import NUMBER_CONTEXTS, code_bit, code_number
+
+#: Largest magnitude of a weight.
+LARGEST_WEIGHT = 4095
+#: Contexts of the values in use: are they listed, two of "the same gap again", and the gap.
+PALETTE_CONTEXTS = 3 + NUMBER_CONTEXTS
+#: Contexts of the weights: has a class its own, does a weight differ, its sign, its size.
+WEIGHT_CONTEXTS = 3 + NUMBER_CONTEXTS
+
+
+@compiled
+def code_palette(
+    coder: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    contexts: NDArray[np.int32],
+    used: NDArray[np.int32],
+    low: int,
+    high: int,
+    encoding: bool,
+) -> int:
+    """Code which values of `low` to `high` are in use.
+
+    Parameters
+    ----------
+    used : ndarray of int32
+        The values, ascending, with high + 1 as the last, or nothing where they are not listed;
+        a decoder gives room for high - low + 2 of them.
+
+    Returns
+    -------
+    int
+        How many there are, high + 1 not counted; -1 where they are not listed.
+    """
+    if code_bit(coder, data, contexts, 0, 1 if len(used) > 0 else 0, encoding) == 0:
+        return -1
+    count, same = 0, 0
+    value, gap = low - 1, 1
+    while True:
+        wanted = np.int64(used[count]) - value if encoding else np.int64(0)
+        same = code_bit(coder, data, contexts, 1 + same, 1 if wanted == gap else 0, encoding)
+        if same == 0:
+            gap = code_number(coder, data, contexts, 3, wanted, encoding)
+        value += gap
+        if value > high:
+            return count
+        used[count] = value
+        count += 1
+
+
+@compiled
+def code_weights(
+    coder: NDArray[np.int64],
+    data: NDArray[np.uint8],
+    contexts: NDArray[np.int32],
+    weights: NDArray[np.int32],
+    encoding: bool,
+) -> None:
+    """Code weights, shape (classes, taps), or fill them."""
+    groups, taps = weights.shape
+    before = np.zeros(taps, dtype=np.int64)
+    for group in range(groups):
+        own = 0
+        if encoding:
+            for k in range(taps):
+                own = 1 if weights[group, k] != before[k] else own
+        if code_bit(coder, data, contexts, 0, own, encoding) != 0:
+            for k in range(taps):
+                more = weights[group, k] - before[k] if encoding else np.int64(0)
+                if code_bit(coder, data, contexts, 1, 1 if more != 0 else 0, encoding) == 0:
+                    continue
+                negative = code_bit(coder, data, contexts, 2, 1 if more < 0 else 0, encoding)
+                size = code_number(coder, data, contexts, 3, abs(more), encoding)
+                found = before[k] + (-size if negative != 0 else size)
+                before[k] = min(max(found, -LARGEST_WEIGHT), LARGEST_WEIGHT)
+        weights[group] = before
