@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import Dataset
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRBigEndian
 
 from radcodec.container.limits import Limits
@@ -28,7 +26,6 @@ from radcodec.errors import DicomError, InputError, LimitError, RadcodecError
 from radcodec.reading.decoding import decode_frame, frame_of, require_decoder
 from radcodec.reading.description import (
     JPEG_XL,
-    WANTED,
     describe,
     modality_of,
     padding_value,
@@ -36,17 +33,15 @@ from radcodec.reading.description import (
     transfer_syntax,
 )
 from radcodec.reading.elements import (
-    PIXEL_DATA,
-    Element,
-    Head,
     MalformedError,
-    elements,
     read_head,
 )
+from radcodec.reading.files import FileState
 from radcodec.reading.fragments import FrameIndex, index_frames
 from radcodec.reading.grey import grey_image
 from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
 from radcodec.reading.inflating import deflated, inflate
+from radcodec.reading.survey import survey
 
 __all__ = ["DicomSource", "looks_like_dicom", "modality_of", "read_dicom"]
 
@@ -65,7 +60,7 @@ def looks_like_dicom(stream: BinaryIO) -> bool:
     try:
         with _quiet():
             head = read_head(stream)
-            tags, _, _ = _survey(stream, head, _size(stream), Limits().dataset)
+            tags, _, _ = survey(stream, head, _size(stream), Limits().dataset)
         return any(keyword in tags for keyword in ("Rows", "SOPClassUID", "Modality"))
     except Exception:  # noqa: BLE001 - whatever a parser says to arbitrary bytes, they are no DICOM
         return False
@@ -121,11 +116,10 @@ class DicomSource(ImageSource):
         self, stream: BinaryIO, name: str, limits: Limits | None = None, path: Path | None = None
     ) -> None:
         self.name = name
-        self._path = path
         self._lock = threading.Lock()
         self._files = [stream]
         try:
-            self._state = None if path is None else _state(os.fstat(stream.fileno()))
+            self._state = None if path is None else FileState.of(stream, path)
             with _quiet(), _only_our_errors(name):
                 self._open(stream, limits or Limits())
         except BaseException:
@@ -141,7 +135,7 @@ class DicomSource(ImageSource):
         plain = self._stream
         size = _size(plain)
         head = read_head(plain)
-        tags, present, pixels = _survey(plain, head, size, limits.dataset)
+        tags, present, pixels = survey(plain, head, size, limits.dataset)
         require_image(tags, present, head, self.name)
         image = describe(tags, head, self.name, limits)
         if pixels is None:
@@ -205,14 +199,8 @@ class DicomSource(ImageSource):
 
     def check_unchanged(self) -> None:
         """Raise `InputError` where the file has changed since it was opened."""
-        if self._path is None:
-            return
-        try:
-            now = _state(os.stat(self._path))
-        except OSError:
-            now = None
-        if now != self._state:
-            raise InputError(f"{self.name}: changed while it was read; compress it again")
+        if self._state is not None:
+            self._state.check(self.name)
 
     def close(self) -> None:
         """Close the file, and the temporary one of a deflated data set."""
@@ -299,47 +287,8 @@ class DicomSource(ImageSource):
         return stream.read(packed) + packer.compress(rest[packed:]) + packer.flush()
 
 
-def _survey(
-    stream: BinaryIO, head: Head, size: int, most: int
-) -> tuple[Dataset, set[int], Element | None]:
-    """Find the wanted tags, which tags of interest are there, and the pixel data element."""
-    found: dict[BaseTag, DataElement | RawDataElement] = {}
-    present: set[int] = set()
-    pixels: Element | None = None
-    try:
-        for element in elements(stream, head, size):
-            if element.tag >> 16 in (0x0028, 0x7FE0):
-                present.add(element.tag)
-            if element.tag == PIXEL_DATA:
-                if pixels is not None:
-                    raise DicomError("two pixel data elements; re-save the file")
-                pixels = element
-            length = element.end - element.value
-            if element.tag in WANTED and element.complete and not element.undefined:
-                if length > most:
-                    continue
-                stream.seek(element.value)
-                value = stream.read(length)
-                tag = BaseTag(element.tag)
-                found[tag] = RawDataElement(
-                    tag, element.vr, length, value, element.value, element.implicit, head.little
-                )
-            # A data set that is too large is not gone through.
-            if pixels is None and element.end - head.start > most:
-                break
-    except MalformedError:
-        # What follows the pixels may be padding or rubbish; what comes before may not.
-        if pixels is None:
-            raise
-    return Dataset(found), present, pixels
-
-
 def _size(stream: BinaryIO) -> int:
     return stream.seek(0, os.SEEK_END)
-
-
-def _state(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from radcodec.container.limits import Limits
-from radcodec.errors import InputError, LimitError, PngError, RadcodecError
+from radcodec.errors import LimitError, PngError, RadcodecError
+from radcodec.reading.files import FileState
 from radcodec.reading.grey import grey_image
 from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
 
@@ -76,10 +76,8 @@ class PngSource(ImageSource):
     ) -> None:
         self.name = name
         self._stream = stream
-        self._path = path
         try:
-            status = None if path is None else os.fstat(stream.fileno())
-            self._state = status and (status.st_mtime_ns, status.st_size, status.st_ino)
+            self._state = None if path is None else FileState.of(stream, path)
             self.layout = _layout(stream, name, limits or Limits())
             self._planes = self._decode()
         except BaseException:
@@ -94,15 +92,8 @@ class PngSource(ImageSource):
 
     def check_unchanged(self) -> None:
         """Raise `InputError` where the file has changed since it was opened."""
-        if self._path is None:
-            return
-        try:
-            status = os.stat(self._path)
-            now = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            now = None
-        if now != self._state:
-            raise InputError(f"{self.name}: changed while it was read; compress it again")
+        if self._state is not None:
+            self._state.check(self.name)
 
     def close(self) -> None:
         """Close the file."""
