@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -10,25 +9,9 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 
 from radcodec.container.limits import Limits
 from radcodec.errors import DicomError, LimitError
-from radcodec.reading.elements import PIXEL_DATA, Element, Head
+from radcodec.reading.elements import Element, Head
+from radcodec.reading.survey import Survey
 
-#: Tags whose values are needed, by keyword.
-WANTED = {
-    0x00080016: "SOPClassUID",
-    0x00080060: "Modality",
-    0x00280002: "SamplesPerPixel",
-    0x00280004: "PhotometricInterpretation",
-    0x00280006: "PlanarConfiguration",
-    0x00280008: "NumberOfFrames",
-    0x00280010: "Rows",
-    0x00280011: "Columns",
-    0x00280100: "BitsAllocated",
-    0x00280101: "BitsStored",
-    0x00280102: "HighBit",
-    0x00280103: "PixelRepresentation",
-    0x00280120: "PixelPaddingValue",
-    0x7FE00001: "ExtendedOffsetTable",
-}
 _FLOAT_PIXELS = (0x7FE00008, 0x7FE00009)
 _PIXEL_DATA_PROVIDER = 0x00287FE0
 _MODALITIES = {"CT": "ct", "MR": "mr", "MG": "mg"} | dict.fromkeys(
@@ -88,17 +71,22 @@ def modality_of(source: Dataset) -> str | None:
     return _MODALITIES.get(str(source.get("Modality", "")).strip().upper())
 
 
-def require_image(tags: Dataset, present: Container[int], head: Head, name: str) -> None:
-    """Refuse an object that holds no image, by the name of its kind."""
+def require_pixels(found: Survey, head: Head, name: str, limits: Limits) -> Element:
+    """Return the pixel data element, or refuse an object that holds no image by its kind."""
+    tags, present = found.tags, found.present
     if any(tag in present for tag in _FLOAT_PIXELS):
         raise DicomError(f"{name}: floating-point pixel data is not supported{_kind(tags, head)}")
-    if PIXEL_DATA in present:
-        return
+    if found.pixels is not None:
+        return found.pixels
     if _PIXEL_DATA_PROVIDER in present:
         raise DicomError(f"{name}: the pixel data is elsewhere (PixelDataProviderURL); fetch it")
     kind = _class_name(tags, head)
     if kind and "Image Storage" not in kind and "Rows" not in tags:
         raise DicomError(f"{name}: holds no image: {kind}; give an image object")
+    try:
+        limits.check_dataset(found.reached)
+    except LimitError as error:
+        raise LimitError(f"{name}: {error}") from error
     raise DicomError(f"{name}: no pixel data, or the file ends before it is complete")
 
 

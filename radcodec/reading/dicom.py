@@ -11,10 +11,7 @@ import io
 import os
 import struct
 import threading
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,23 +19,23 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
 from radcodec.container.limits import Limits
-from radcodec.errors import DicomError, InputError, LimitError, RadcodecError
+from radcodec.errors import DicomError, LimitError
 from radcodec.reading.decoding import decode_frame, frame_of, require_decoder
 from radcodec.reading.description import (
     JPEG_XL,
     describe,
     modality_of,
     padding_value,
-    require_image,
+    require_pixels,
     transfer_syntax,
 )
 from radcodec.reading.elements import (
-    MalformedError,
     read_head,
 )
 from radcodec.reading.files import FileState
 from radcodec.reading.fragments import FrameIndex, index_frames
 from radcodec.reading.grey import grey_image
+from radcodec.reading.guard import only_our_errors, quiet
 from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
 from radcodec.reading.inflating import deflated, inflate
 from radcodec.reading.survey import survey
@@ -58,9 +55,9 @@ def looks_like_dicom(stream: BinaryIO) -> bool:
     if start[:2] not in _FIRST_GROUPS and start[:8] != b"\0\0\0\0\x04\0\0\0":
         return False
     try:
-        with _quiet():
+        with quiet():
             head = read_head(stream)
-            tags, _, _ = survey(stream, head, _size(stream), Limits().dataset)
+            tags = survey(stream, head, _size(stream), Limits().dataset).tags
         return any(keyword in tags for keyword in ("Rows", "SOPClassUID", "Modality"))
     except Exception:  # noqa: BLE001 - whatever a parser says to arbitrary bytes, they are no DICOM
         return False
@@ -120,7 +117,7 @@ class DicomSource(ImageSource):
         self._files = [stream]
         try:
             self._state = None if path is None else FileState.of(stream, path)
-            with _quiet(), _only_our_errors(name):
+            with quiet(), only_our_errors(name):
                 self._open(stream, limits or Limits())
         except BaseException:
             self.close()
@@ -135,11 +132,9 @@ class DicomSource(ImageSource):
         plain = self._stream
         size = _size(plain)
         head = read_head(plain)
-        tags, present, pixels = survey(plain, head, size, limits.dataset)
-        require_image(tags, present, head, self.name)
+        found = survey(plain, head, size, limits.dataset)
+        pixels, tags = require_pixels(found, head, self.name, limits), found.tags
         image = describe(tags, head, self.name, limits)
-        if pixels is None:
-            raise DicomError(f"{self.name}: no pixel data, or the data set before it is too large")
         self._image, self._pixels = image, pixels
         self._syntax = transfer_syntax(head, pixels, self.name)
         require_decoder(self._syntax, self.name)
@@ -188,7 +183,7 @@ class DicomSource(ImageSource):
         first, self._first = self._first, None
         if index == 0 and first is not None:
             return first
-        with _quiet(), _only_our_errors(self.name):
+        with quiet(), only_our_errors(self.name):
             frame, photometric = self._decoded(index)
         if self._index is not None and photometric != self.layout.photometric:
             raise DicomError(
@@ -289,30 +284,3 @@ class DicomSource(ImageSource):
 
 def _size(stream: BinaryIO) -> int:
     return stream.seek(0, os.SEEK_END)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def _only_our_errors(name: str) -> Iterator[None]:
-    """Turn whatever a parser raises into a `DicomError`."""
-    try:
-        yield
-    except RadcodecError as error:
-        if str(error).startswith(name):
-            raise
-        raise type(error)(f"{name}: {error}") from error
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
-    except MalformedError as error:
-        raise DicomError(f"{name}: {error}; get a fresh copy") from error
-    except Exception as error:
-        raise DicomError(
-            f"{name}: DICOM file cannot be parsed ({type(error).__name__}: {error}); "
-            "get a fresh copy"
-        ) from error

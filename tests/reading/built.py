@@ -18,7 +18,7 @@ from radcodec.reading.image import Frame
 def described(shape: tuple[int, ...], photometric: str = "MONOCHROME2", **tags: object) -> Dataset:
     """Return a data set for pixels of shape (frames, rows, columns[, samples])."""
     source = Dataset()
-    source.SOPClassUID, source.SOPInstanceUID = SecondaryCaptureImageStorage, "1.2.3"
+    source.SOPClassUID, source.SOPInstanceUID = SecondaryCaptureImageStorage, UID("1.2.3")
     source.Modality = "CT"
     source.NumberOfFrames, source.Rows, source.Columns = shape[:3]
     source.SamplesPerPixel = shape[3] if len(shape) > 3 else 1
@@ -43,7 +43,7 @@ def written(
     source.file_meta = FileMetaDataset()
     source.file_meta.TransferSyntaxUID = syntax
     source.file_meta.MediaStorageSOPClassUID = CTImageStorage
-    source.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    source.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
     out = io.BytesIO()
     dcmwrite(
         out,

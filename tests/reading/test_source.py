@@ -15,7 +15,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
     MPEG4HP41,
     EncapsulatedPDFStorage,
@@ -152,7 +152,7 @@ def test_objects_without_an_image_are_named(uid: str, name: str) -> None:
 
 def test_video_and_unknown_syntaxes_are_refused_by_name() -> None:
     data = written(described((1, 4, 4)), encapsulate([b"\0" * 8]), MPEG4HP41, "OB")
-    with pytest.raises(DicomError, match="video.*MPEG-4"):
+    with pytest.raises(DicomError, match=r"video.*MPEG-4"):
         DicomSource(io.BytesIO(data), "x")
     data = written(described((1, 4, 4)), bytes(32))
     private = ExplicitVRLittleEndian.encode() + b"\0"
