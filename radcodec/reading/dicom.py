@@ -1,6 +1,6 @@
-"""Single-frame monochrome DICOM images in any transfer syntax that pydicom can decode.
+"""DICOM images in any transfer syntax that an installed package can decode.
 
-Reading is lenient: a missing preamble, file meta or transfer syntax, a wrong HighBit and
+Reading is lenient: a missing preamble, file meta or transfer syntax, missing tags and
 values that pydicom warns about are put up with.  What cannot be represented is refused
 with a DicomError that names the reason; nothing else but a LimitError leaves this module.
 """
@@ -8,48 +8,59 @@ with a DicomError that names the reason; nothing else but a LimitError leaves th
 from __future__ import annotations
 
 import io
-import warnings
+import os
+import struct
+import threading
 import zlib
+from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-from pydicom import Dataset, FileDataset, dcmread
-from pydicom.filereader import _read_file_meta_info, read_preamble
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEGTransferSyntaxes,
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRBigEndian
+
+from radcodec.container.limits import Limits
+from radcodec.errors import DicomError, LimitError
+from radcodec.reading.decoding import decode_frame, frame_of, require_decoder
+from radcodec.reading.description import (
+    JPEG_XL,
+    describe,
+    modality_of,
+    padding_value,
+    require_pixels,
+    transfer_syntax,
 )
-
-from radcodec.errors import DicomError, LimitError, RadcodecError
-from radcodec.reading.image import MAX_PIXELS, GreyImage, check_pixel_limit
-
-_MAX_INFLATED = 2 * MAX_PIXELS + 2**26
-_MODALITIES = {"CT": "ct", "MR": "mr", "MG": "mg"} | dict.fromkeys(
-    ("CR", "DX", "RF", "XA", "PX", "IO"), "xr"
+from radcodec.reading.elements import (
+    read_head,
 )
+from radcodec.reading.files import FileState
+from radcodec.reading.fragments import FrameIndex, index_frames
+from radcodec.reading.grey import grey_image
+from radcodec.reading.guard import only_our_errors, quiet
+from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
+from radcodec.reading.inflating import deflated, inflate
+from radcodec.reading.survey import survey
+
+__all__ = ["DicomSource", "looks_like_dicom", "modality_of", "read_dicom"]
+
+#: Group numbers that a bare data set can start with, in either order of bytes.
+_FIRST_GROUPS = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08")
 
 
-def looks_like_dicom(data: bytes) -> bool:
-    """Tell whether bytes are DICOM: the prefix at 128, or a bare data set that parses."""
-    if data[128:132] == b"DICM":
+def looks_like_dicom(stream: BinaryIO) -> bool:
+    """Tell whether a file is DICOM: the prefix at 128, or a bare data set that parses."""
+    stream.seek(0)
+    start = stream.read(132)
+    if start[128:] == b"DICM":
         return True
+    if start[:2] not in _FIRST_GROUPS and start[:8] != b"\0\0\0\0\x04\0\0\0":
+        return False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = dcmread(io.BytesIO(data), force=True, stop_before_pixels=True)
-            return any(keyword in found for keyword in ("Rows", "SOPClassUID", "Modality"))
+        with quiet():
+            head = read_head(stream)
+            tags = survey(stream, head, _size(stream), Limits().dataset).tags
+        return any(keyword in tags for keyword in ("Rows", "SOPClassUID", "Modality"))
     except Exception:  # noqa: BLE001 - whatever a parser says to arbitrary bytes, they are no DICOM
         return False
-
-
-def modality_of(source: Dataset) -> str | None:
-    """Which compressor a data set's Modality asks for: "xr", "mg", "ct", "mr", or None."""
-    return _MODALITIES.get(str(source.get("Modality", "")).strip().upper())
 
 
 def read_dicom(data: bytes, name: str) -> GreyImage:
@@ -62,200 +73,214 @@ def read_dicom(data: bytes, name: str) -> GreyImage:
     name : str
         What to call the file in errors.
 
-    Returns
-    -------
-    GreyImage
-        Stored values wrapped to BitsStored bits (PS3.5 8.1.1: the bits above are not
-        part of the value); HighBit is not believed.  `dataset` is the source file byte
-        for byte with the pixel data element cut out, in the source's transfer syntax.
+    Raises
+    ------
+    DicomError
+        As `DicomSource`; also colour and several frames.
+    LimitError
+        As `DicomSource`.
+    """
+    with DicomSource(io.BytesIO(data), name) as source:
+        return grey_image(source, DicomError)
+
+
+class DicomSource(ImageSource):
+    """The frames of a DICOM file; one at a time is in memory.
+
+    Only a deflated data set is inflated as a whole, into a temporary file.
+
+    Parameters
+    ----------
+    stream : BinaryIO
+        The file, seekable; closed with the source.
+    name : str
+        What to call the file in errors.
+    limits : Limits, optional
+        Upper bounds on what the file claims.
+    path : Path, optional
+        Where `check_unchanged` looks.
 
     Raises
     ------
     DicomError
-        Damaged, or of a kind that is not supported: colour, several frames, other than 8
-        or 16 bits allocated, float pixels, no or truncated pixel data, no decoder.
+        Damaged, or of a kind that is not supported: no image, other than 8 or 16 bits
+        allocated, float pixels, no or truncated pixel data, no decoder.
     LimitError
-        More pixels than `MAX_PIXELS`, or a deflated data set that inflates too far.
+        More pixels, a larger data set, or more bytes when inflated than the limits allow.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _read(data, name)
-    except RadcodecError:
-        raise
-    except Exception as error:
-        raise DicomError(
-            f"{name}: DICOM file cannot be parsed ({type(error).__name__}: {error}); "
-            "get a fresh copy"
-        ) from error
 
+    def __init__(
+        self, stream: BinaryIO, name: str, limits: Limits | None = None, path: Path | None = None
+    ) -> None:
+        self.name = name
+        self._lock = threading.Lock()
+        self._files = [stream]
+        try:
+            self._state = None if path is None else FileState.of(stream, path)
+            with quiet(), only_our_errors(name):
+                self._open(stream, limits or Limits())
+        except BaseException:
+            self.close()
+            raise
 
-def _read(data: bytes, name: str) -> GreyImage:
-    plain, deflated_from = _inflate(data, name)
-    source = dcmread(io.BytesIO(plain), force=True)
-    rows, columns = _require_supported(source, name)
-    allocated = _integer(source, "BitsAllocated", None, name)
-    if allocated not in (8, 16):
-        raise DicomError(f"{name}: {allocated} bits allocated; only 8 and 16 are supported")
-    bits = _integer(source, "BitsStored", allocated, name)
-    if not 1 <= bits <= allocated:
-        raise DicomError(f"{name}: {bits} bits stored of {allocated} allocated; correct the tag")
-    signed = _integer(source, "PixelRepresentation", 0, name) == 1
-    syntax = _transfer_syntax(source, name)
-    if not syntax.is_encapsulated:
-        expected, there = rows * columns * allocated // 8, len(source["PixelData"].value)
-        if there < expected:
+    def _open(self, stream: BinaryIO, limits: Limits) -> None:
+        packed = deflated(stream)
+        if packed is not None:
+            # The factor of two is for words of 16 bits.
+            most = limits.dataset + 2 * limits.pixels
+            self._files.append(inflate(stream, packed, most, self.name))
+        plain = self._stream
+        size = _size(plain)
+        head = read_head(plain)
+        found = survey(plain, head, size, limits.dataset)
+        pixels, tags = require_pixels(found, head, self.name, limits), found.tags
+        image = describe(tags, head, self.name, limits)
+        self._image, self._pixels = image, pixels
+        self._syntax = transfer_syntax(head, pixels, self.name)
+        require_decoder(self._syntax, self.name)
+        compressed = self._syntax in JPEG_XL or self._syntax.is_encapsulated
+        self._index = self._fragments(tags, size) if compressed else None
+        if self._index is None:
+            self._require_bytes()
+        self.padding_value = padding_value(tags, image.allocated, image.signed)
+        self.modality = modality_of(tags)
+        self.dataset = self._cut(stream, packed, size, limits)
+        photometric = image.photometric
+        self._first: Frame | None = None
+        if photometric == "YBR_FULL_422" and not compressed:
+            photometric = "YBR_FULL"
+        elif image.samples == 3 and compressed:
+            # What a codestream holds is known when it is decoded, whatever the tag says.
+            self._first, photometric = self._decoded(0)
+        self.layout = Layout(
+            rows=image.rows,
+            columns=image.columns,
+            frames=image.frames,
+            samples=image.samples,
+            bits_allocated=image.allocated,
+            bits_stored=image.kept,
+            signed=image.signed,
+            photometric=photometric,
+        )
+
+    def frame(self, index: int) -> Frame:
+        """Decode one frame.
+
+        Parameters
+        ----------
+        index : int
+            From 0.
+
+        Raises
+        ------
+        DicomError
+            It cannot be decoded, or not as the first one was.
+        IndexError
+            There is no such frame.
+        """
+        if not 0 <= index < self.layout.frames:
+            raise IndexError(f"frame {index} of {self.layout.frames}")
+        first, self._first = self._first, None
+        if index == 0 and first is not None:
+            return first
+        with quiet(), only_our_errors(self.name):
+            frame, photometric = self._decoded(index)
+        if self._index is not None and photometric != self.layout.photometric:
             raise DicomError(
-                f"{name}: pixel data truncated ({there} of {expected} bytes); get a fresh copy"
+                f"{self.name}: frame {index + 1} decodes to {photometric}, the first to "
+                f"{self.layout.photometric}; decompress the file with another tool first"
             )
-    dataset = _without_pixels(data, plain, source, deflated_from, name)
-    modality = modality_of(source)
-    inverted = source.get("PhotometricInterpretation") == "MONOCHROME1"
-    padding = _padding_value(source, allocated, signed)
-    # The decoder asks for attributes that lenient reading supplies where they are missing.
-    source.SamplesPerPixel, source.NumberOfFrames = 1, 1
-    source.BitsStored, source.HighBit = bits, bits - 1
-    source.PixelRepresentation = int(signed)
-    source.PhotometricInterpretation = "MONOCHROME1" if inverted else "MONOCHROME2"
-    pixels = _decode(source, syntax, name)
-    if pixels.shape != (rows, columns):
-        raise DicomError(
-            f"{name}: pixel data decodes to {pixels.shape}, the tags say {(rows, columns)}"
+        return frame
+
+    def check_unchanged(self) -> None:
+        """Raise `InputError` where the file has changed since it was opened."""
+        if self._state is not None:
+            self._state.check(self.name)
+
+    def close(self) -> None:
+        """Close the file, and the temporary one of a deflated data set."""
+        for stream in self._files:
+            stream.close()
+
+    @property
+    def _stream(self) -> BinaryIO:
+        return self._files[-1]
+
+    def _fragments(self, tags: Dataset, size: int) -> FrameIndex:
+        raw = tags.get("ExtendedOffsetTable") or b""
+        raw = raw if isinstance(raw, bytes) else b""
+        end = self._pixels.end if self._pixels.complete else size
+        return index_frames(
+            self._stream,
+            self._pixels.value,
+            end,
+            frames=self._image.frames,
+            syntax=self._syntax,
+            extended=struct.unpack(f"<{len(raw) // 8}Q", raw[: len(raw) // 8 * 8]),
         )
-    stored = _wrap(pixels, bits, signed)
-    return GreyImage(stored, allocated, bits, signed, inverted, padding, modality, dataset)
 
+    def _require_bytes(self) -> None:
+        """Refuse uncompressed pixel data with fewer frames than claimed."""
+        one, frames = self._image.frame_bytes(), self._image.frames
+        there = self._pixels.end - self._pixels.value
+        if there < one * frames:
+            whole = f"; {there // one} of {frames} frames" if frames > 1 else ""
+            raise DicomError(
+                f"{self.name}: pixel data truncated ({there} of {one * frames} bytes{whole}); "
+                "get a fresh copy"
+            )
 
-def _inflate(data: bytes, name: str) -> tuple[bytes, int | None]:
-    """Return the file with a deflated data set inflated, and where that starts.
+    def _decoded(self, index: int) -> tuple[Frame, str]:
+        with self._lock:
+            data = (
+                self._native(index)
+                if self._index is None
+                else self._index.read(self._stream, index)
+            )
+        name = self.name if self._image.frames == 1 else f"{self.name}: frame {index + 1}"
+        words, photometric = decode_frame(data, self._image, self._syntax, name)
+        return frame_of(words, self._image, self._syntax), photometric
 
-    Inflating is bounded here because pydicom's is not.  The transfer syntax in the
-    result's meta information is patched to say what the bytes now are.
-    """
-    stream = io.BytesIO(data)
-    read_preamble(stream, force=True)
-    meta = _read_file_meta_info(stream)
-    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        return data, None
-    start = stream.tell()
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflater.decompress(data[start:], _MAX_INFLATED)
-    if inflater.unconsumed_tail:
-        raise LimitError(f"{name}: deflated data set exceeds {_MAX_INFLATED} bytes when inflated")
-    # Same length, so that every offset stays; NULs pad a UID.
-    old = DeflatedExplicitVRLittleEndian.encode()
-    new = ExplicitVRLittleEndian.encode().ljust(len(old), b"\0")
-    return data[:start].replace(old, new, 1) + inflated, start
-
-
-def _require_supported(source: FileDataset, name: str) -> tuple[int, int]:
-    """Return rows and columns of an image that this package supports, or refuse it."""
-    for keyword in ("FloatPixelData", "DoubleFloatPixelData"):
-        if keyword in source:
-            raise DicomError(f"{name}: floating-point pixel data is not supported")
-    if "PixelData" not in source:
-        raise DicomError(f"{name}: no pixel data, or the file ends before it is complete")
-    samples = _integer(source, "SamplesPerPixel", 1, name)
-    photometric = str(source.get("PhotometricInterpretation") or "MONOCHROME2").strip()
-    if samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise DicomError(
-            f"{name}: colour ({samples} samples a pixel, {photometric}) is not supported; "
-            "convert it to monochrome first"
+    def _native(self, index: int) -> bytes:
+        """Read an uncompressed frame; bytes of big-endian 8-bit words come in pairs."""
+        one = self._image.frame_bytes()
+        begin = index * one
+        swapped = (
+            self._syntax == ExplicitVRBigEndian
+            and self._image.allocated == 8
+            and self._pixels.vr == "OW"
         )
-    frames = _integer(source, "NumberOfFrames", 1, name)
-    if frames > 1:
-        raise DicomError(f"{name}: {frames} frames; only single-frame images are supported")
-    rows, columns = _integer(source, "Rows", None, name), _integer(source, "Columns", None, name)
-    if rows < 1 or columns < 1:
-        raise DicomError(f"{name}: image of {rows} x {columns} pixels; correct Rows and Columns")
-    check_pixel_limit(rows, columns, name)
-    return rows, columns
+        before = begin % 2 if swapped else 0
+        after = (before + one) % 2 if swapped else 0
+        self._stream.seek(self._pixels.value + begin - before)
+        data = self._stream.read(before + one + after)
+        if len(data) < before + one:
+            raise DicomError(f"{self.name}: frame {index + 1} is cut short; get a fresh copy")
+        if swapped:
+            pairs = bytearray(data.ljust(before + one + after, b"\0"))
+            pairs[::2], pairs[1::2] = pairs[1::2], pairs[::2]
+            data = bytes(pairs)
+        return data[before : before + one]
+
+    def _cut(self, stream: BinaryIO, packed: int | None, size: int, limits: Limits) -> bytes:
+        """Return the file's bytes without the pixel data element, all others untouched."""
+        begin, end = self._pixels.begin, self._pixels.end
+        try:
+            limits.check_dataset(size - (end - begin))
+        except LimitError as error:
+            raise LimitError(f"{self.name}: {error}") from error
+        plain = self._stream
+        plain.seek(0)
+        parts = [plain.read(begin)]
+        plain.seek(end)
+        parts.append(plain.read())
+        rest = b"".join(parts)
+        if packed is None:
+            return rest
+        packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        stream.seek(0)
+        return stream.read(packed) + packer.compress(rest[packed:]) + packer.flush()
 
 
-def _integer(source: Dataset, keyword: str, default: int | None, name: str) -> int:
-    value = source.get(keyword)
-    if value is None and default is not None:
-        return default
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        state = "missing" if value is None else f"{value!r}, not a number"
-        raise DicomError(f"{name}: {keyword} is {state}; correct the tag") from error
-
-
-def _transfer_syntax(source: FileDataset, name: str) -> UID:
-    """Return the transfer syntax, inferred from how the file was parsed if not given."""
-    syntax = source.file_meta.get("TransferSyntaxUID")
-    if syntax:
-        return UID(syntax)
-    implicit, little = source.original_encoding
-    if source["PixelData"].is_undefined_length:
-        raise DicomError(f"{name}: compressed pixel data without a TransferSyntaxUID; add it")
-    inferred = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    if not little:
-        inferred = ExplicitVRBigEndian
-    source.file_meta.TransferSyntaxUID = inferred
-    return inferred
-
-
-def _decode(source: FileDataset, syntax: UID, name: str) -> NDArray[np.integer]:
-    """Decode the only frame, without any colour conversion."""
-    advice = "decompress the file with another tool first"
-    if syntax in JPEGTransferSyntaxes:
-        advice = "install python-gdcm or pylibjpeg-libjpeg (GPL) for this transfer syntax"
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError as error:
-        raise DicomError(
-            f"{name}: no decoder for transfer syntax {syntax.name}; {advice}"
-        ) from error
-    if not decoder.is_available:
-        missing = "; ".join(decoder.missing_dependencies)
-        raise DicomError(f"{name}: transfer syntax {syntax.name} needs one of: {missing}")
-    try:
-        pixels: NDArray[np.integer] = decoder.as_array(source, raw=True, index=0)[0]
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic in a compiled plugin is no Exception
-        raise DicomError(
-            f"{name}: {syntax.name} pixel data cannot be decoded ({error}); "
-            f"the file is damaged, or {advice}"
-        ) from error
-    return pixels
-
-
-def _wrap(pixels: NDArray[np.integer], bits: int, signed: bool) -> NDArray[np.int32]:
-    """Keep the low `bits` bits, sign-extended when `signed` (PS3.5 8.1.1)."""
-    low = pixels.astype(np.int32) & ((1 << bits) - 1)
-    if signed:
-        low = (low ^ (1 << (bits - 1))) - (1 << (bits - 1))
-    return low.astype(np.int32)
-
-
-def _padding_value(source: Dataset, allocated: int, signed: bool) -> int | None:
-    """Return PixelPaddingValue in the sign of the pixels; files often have the wrong VR."""
-    try:
-        value = int(source.PixelPaddingValue) & ((1 << allocated) - 1)
-    except (AttributeError, TypeError, ValueError):
-        return None
-    return value - (1 << allocated) if signed and value >> (allocated - 1) else value
-
-
-def _without_pixels(
-    data: bytes, plain: bytes, source: FileDataset, deflated_from: int | None, name: str
-) -> bytes:
-    """Cut the pixel data element out of the file's bytes, leaving all others untouched."""
-    element = source["PixelData"]
-    implicit, little = source.original_encoding
-    head = 8 if implicit else 12  # tag, VR with its two reserved bytes, 32-bit length
-    begin = (element.file_tell or 0) - head
-    tag = b"\xe0\x7f\x10\x00" if little else b"\x7f\xe0\x00\x10"
-    if begin < 0 or plain[begin : begin + 4] != tag:
-        raise DicomError(f"{name}: pixel data element not found where expected; re-save the file")
-    # A sequence delimiter of 8 bytes ends a value of undefined length.
-    end = begin + head + len(element.value) + (8 if element.is_undefined_length else 0)
-    if deflated_from is None:
-        return plain[:begin] + plain[end:]
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    body = packer.compress(plain[deflated_from:begin] + plain[end:]) + packer.flush()
-    return data[:deflated_from] + body
+def _size(stream: BinaryIO) -> int:
+    return stream.seek(0, os.SEEK_END)

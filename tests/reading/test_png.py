@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from radcodec.errors import LimitError, PngError
+from radcodec.reading import open_image
 from radcodec.reading.png import read_png
 from radcodec.writing.png import png_bytes, raw_png
 
@@ -52,3 +54,19 @@ def test_every_truncation_and_the_limit() -> None:
     huge = data[:16] + (2**16).to_bytes(4, "big") * 2 + data[24:]
     with pytest.raises(LimitError):
         read_png(huge, "x")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_colour_is_exact(kind: type[np.unsignedinteger], tmp_path: Path) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    rng = np.random.default_rng(5)
+    ramp = np.arange(40 * 30 * 3).reshape(40, 30, 3) * (3 if kind is np.uint16 else 1)
+    values = (ramp + rng.integers(0, 9, ramp.shape)).astype(kind)
+    # Different filters, row by row, as encoders choose them.
+    path = tmp_path / "x.png"
+    for level in (0, 6):
+        path.write_bytes(imagecodecs.png_encode(values, level=level, filter=None))
+        with open_image(path) as source:
+            assert source.layout.photometric == "RGB"
+            assert source.layout.bits_stored == 8 * values.itemsize
+            assert np.array_equal(source.frame(0).planes, values.transpose(2, 0, 1))
