@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.codec.area import Area
 from radcodec.container.layers import Grid, PixelBlocks
 from radcodec.entropy.pixels import (
     SIDE,
@@ -183,15 +184,33 @@ def unpack_values(
     low: int,
     high: int,
     grid: Grid,
+    area: Area | None = None,
 ) -> None:
     """Put the values of the coded pixels into `stored`, where the background is already.
+
+    Parameters
+    ----------
+    blocks, chosen : PixelBlocks, Chosen
+        What is coded, and where.
+    stored : ndarray of int32
+        The image, or an area of it.
+    low, high : int
+        Range of the values.
+    grid : Grid
+        Of any layer.
+    area : Area or None
+        Where `stored` lies in the image: whole tiles; None for all of it.
 
     Raises
     ------
     CorruptError
         A stream is damaged.
     """
+    area = area or Area(0, 0, grid.rows, grid.columns)
     for data, part in zip(blocks.tiles, grid.pixel_tiles, strict=True):
-        stored[part] = decode_pixels(
-            data, stored[part], chosen.coded[part], chosen.background[part], blocks.step, low, high
-        )
+        if area.meets(*part):
+            here = Area(part[0].start, part[1].start, part[0].stop, part[1].stop).within(area)
+            coded, background = chosen.coded[part], chosen.background[part]
+            stored[here] = decode_pixels(
+                data, stored[here], coded, background, blocks.step, low, high
+            )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,14 +19,16 @@ from radcodec.codec.layer import MID_GREY, FixedImage, LayerEncoder, skip_map
 from radcodec.codec.plans import REFINING_DEPTH, Plan
 from radcodec.codec.prepared import Prepared
 from radcodec.container.header import Header
-from radcodec.container.layers import PixelBlocks, Refinement
-from radcodec.container.rcz import Quality, RczFile, write_rcz
+from radcodec.container.layers import MODEL_ID_LENGTH, PixelBlocks, Refinement
+from radcodec.container.planes import Plane, pack_plane
+from radcodec.container.rcz import FIXED_BYTES, RczFile
 from radcodec.entropy.economy import WORTH
 from radcodec.intensity.background import fill_smoothly
 from radcodec.metrics.quality import psnr
 from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import Decompressor
 from radcodec.network.store import ModelStore
+from radcodec.reading.image import GreyImage
 
 #: Whose compressor serves a modality that has none of its own.
 SERVED_BY = {"mg": "xr", "generic": "xr"}
@@ -43,6 +43,26 @@ def _networks(modality: str, depth: int, models: ModelStore) -> tuple[Compressor
     """The network pair that serves a modality at a depth."""
     compressor = models.compressor(network_of(modality, depth, models), depth)
     return compressor, models.decompressor(compressor.bundle.manifest["decompressor"])
+
+
+def header_of(image: GreyImage, modality: str) -> Header:
+    """The header of a file that holds one grey image alone."""
+    rows, columns = image.stored.shape
+    return Header(
+        modality=modality,
+        bits_allocated=image.bits_allocated,
+        bits_stored=image.bits_stored,
+        signed=image.signed,
+        source="png" if image.dataset is None else "dicom",
+        rows=rows,
+        columns=columns,
+        inverted=image.inverted,
+    )
+
+
+def model_id_of(layer: LayerEncoder) -> bytes:
+    """Model id of the decompressor of a layer, as files name it."""
+    return bytes.fromhex(layer.decompressor.bundle.id)[:MODEL_ID_LENGTH]
 
 
 def peak_of(stored: NDArray[np.int32]) -> int:
@@ -78,33 +98,17 @@ class BaseEncoder:
     ) -> None:
         self.prepared, self.modality, self.models = prepared, modality, models
         self.worth = worth
-        compressor, decompressor = _networks(modality, depth, models)
-        image = prepared.image
-        rows, columns = image.stored.shape
-        self.header = Header(
-            modality=modality,
-            depth=depth,
-            bits_allocated=image.bits_allocated,
-            bits_stored=image.bits_stored,
-            signed=image.signed,
-            level=0,
-            source="png" if image.dataset is None else "dicom",
-            rows=rows,
-            columns=columns,
-            low=prepared.mapping.low,
-            high=prepared.mapping.high,
-            model_id=bytes.fromhex(decompressor.bundle.id),
-            inverted=image.inverted,
-        )
-        self._networks = compressor, decompressor
+        self.header = header_of(prepared.image, modality)
+        self.grid = self.header.grid(depth)
+        self._networks = _networks(modality, depth, models)
         self.layer = self.layer_of(prepared.unit, prepared.mask)
 
     def layer_of(
         self, unit: NDArray[np.float32], covered: NDArray[np.bool_] | None
     ) -> LayerEncoder:
         """The first layer of the image with some of it covered, and filled in `unit`."""
-        grid = self.header.grid
-        return LayerEncoder(unit, grid, skip_map(covered, grid), *self._networks, worth=self.worth)
+        skip = skip_map(covered, self.grid)
+        return LayerEncoder(unit, self.grid, skip, *self._networks, worth=self.worth)
 
 
 class _Pass:
@@ -141,7 +145,7 @@ class _Pass:
             plane = self.unit - unit + np.float32(MID_GREY)
             if self.covered is not None:
                 plane[self.covered] = MID_GREY
-            grid = base.header.grid.at_depth(REFINING_DEPTH)
+            grid = base.grid.at_depth(REFINING_DEPTH)
             skip = skip_map(self.covered, grid)
             layer = LayerEncoder(
                 plane, grid, skip, compressor, decompressor, refining=True, worth=base.worth
@@ -156,7 +160,7 @@ class _Pass:
         mapping = self.base.prepared.mapping
         step = pixel_step(self.plan.step_of_level(level), mapping.span)
         if self._blocks is None or self._blocks.step != step:
-            stored, grid = self.base.prepared.image.stored, self.base.header.grid
+            stored, grid = self.base.prepared.image.stored, self.base.grid
             self._blocks = pack_blocks(self.chosen, stored, step, mapping.low, mapping.high, grid)
         return self._blocks
 
@@ -166,13 +170,14 @@ class _Pass:
         fixed: FixedImage = self.layer.decoded(base_level).clamped()
         if refining_level is not None:
             fixed = fixed.refined(self.refinement(base_level).decoded(refining_level))
-        header, prepared = self.base.header, self.base.prepared
+        prepared = self.base.prepared
+        mapping = prepared.mapping
         background = None if prepared.coded_mask is None else prepared.coded_mask[0]
-        stored = restore(fixed, header, prepared.mask, background)
+        stored = restore(fixed, mapping, prepared.mask, background)
         blocks = self.blocks(level)
         if blocks is not None:
             chosen = unpack_flags(blocks, prepared.mask, *stored.shape)
-            unpack_values(blocks, chosen, stored, header.low, header.high, header.grid)
+            unpack_values(blocks, chosen, stored, mapping.low, mapping.high, self.base.grid)
         return stored
 
 
@@ -204,8 +209,8 @@ class Encoder:
 
         Empty where all known sizes lie on one side of it.
         """
-        above = [level for level, size in self._sizes.items() if size > wanted]
-        below = [level for level, size in self._sizes.items() if size < wanted]
+        above = [level for level in self._sizes if self.size(level) > wanted]
+        below = [level for level in self._sizes if self.size(level) < wanted]
         if not above or not below:
             return []
         near = min(above, key=self._sizes.__getitem__), max(below, key=self._sizes.__getitem__)
@@ -249,22 +254,33 @@ class Encoder:
             return None
         return self._plain.refinement(base_level).latent(refining_level)
 
-    def file(self, level: int) -> RczFile:
-        """Return the file at a level of the last layer's scale, without measurements."""
+    def plane(self, level: int) -> Plane:
+        """Return what a file holds of the image at a level of the last layer's scale.
+
+        The checksum is not set: it takes a decode.
+        """
         first, *second = self.layers(level)
         refinement = None
         if second:
             layer, tiles, own_level = second[0]
-            model_id = bytes.fromhex(layer.decompressor.bundle.id)
-            refinement = Refinement(REFINING_DEPTH, own_level, model_id, tiles)
-        return RczFile(
-            replace(self.base.header, level=first[2]),
+            refinement = Refinement(REFINING_DEPTH, own_level, model_id_of(layer), tiles)
+        mapping = self.prepared.mapping
+        return Plane(
+            coding="networks",
+            low=mapping.low,
+            high=mapping.high,
+            depth=self.plan.depth,
+            level=first[2],
+            model_id=model_id_of(first[0]),
             tiles=first[1],
             mask=self.prepared.coded_mask,
-            dataset=self.prepared.image.dataset,
             refinement=refinement,
             pixels=self._pass(level).blocks(level),
         )
+
+    def file(self, level: int) -> RczFile:
+        """Return the file of the image alone at a level, without measurements."""
+        return RczFile(self.base.header, [self.plane(level)], self.prepared.image.dataset)
 
     def layers(self, level: int) -> list[tuple[LayerEncoder, list[bytes], int]]:
         """The layers of the file of a level, each with its tiles and its own level."""
@@ -276,14 +292,15 @@ class Encoder:
             layers.append((layer, layer.tiles(refining_level), refining_level))
         return layers
 
-    def size(self, level: int) -> int:
-        """Bytes of the file at a level, measurements included."""
+    def plane_size(self, level: int) -> int:
+        """Bytes that the image takes in a file at a level."""
         if level not in self._sizes:
-            measured = Quality(0.0, 0, bytes(32))
-            # The data set is deflated once for all levels.
-            file = replace(self.file(level), dataset=None, quality=measured)
-            self._sizes[level] = len(write_rcz(file)) + self.prepared.dataset_size
+            self._sizes[level] = len(pack_plane(self.plane(level), self.base.header, 0))
         return self._sizes[level]
+
+    def size(self, level: int) -> int:
+        """Bytes of the file of the image alone at a level, measurements included."""
+        return self.plane_size(level) + FIXED_BYTES + self.prepared.dataset_size
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.codec.area import Area
 from radcodec.container.layers import Grid
 from radcodec.entropy.economy import WORTH, economise
 from radcodec.entropy.latents import decode_tile, encode_tile
 from radcodec.intensity.background import skipped_positions
 from radcodec.network.compressor import Compressor
-from radcodec.network.decompressor import Decompressor
+from radcodec.network.decompressor import HALO, Decompressor
 from radcodec.quantising.quantise import quantise
 
 #: What a refinement's input has added, so that no difference is the middle of its range.
@@ -64,17 +65,36 @@ def skip_map(mask: NDArray[np.bool_] | None, grid: Grid) -> NDArray[np.bool_]:
 
 
 def decode_tiles(
-    tiles: list[bytes], grid: Grid, skip: NDArray[np.bool_], decompressor: Decompressor
+    tiles: list[bytes],
+    grid: Grid,
+    skip: NDArray[np.bool_],
+    decompressor: Decompressor,
+    wanted: Area | None = None,
 ) -> NDArray[np.int32]:
     """Decode the tiles of a layer to its quantised latent (channels, r, c).
+
+    Parameters
+    ----------
+    tiles : list of bytes
+        All of them.
+    grid : Grid
+        Where they lie.
+    skip : ndarray of bool, shape `grid.latent_shape`
+        Positions that are not coded.
+    decompressor : Decompressor
+        Whose tables they were coded by.
+    wanted : Area or None
+        Latent positions that matter; tiles without any of them are left at zero.
 
     Raises
     ------
     CorruptError
         A tile is damaged.
     """
-    latent = np.empty((decompressor.bundle.latents, *grid.latent_shape), np.int32)
+    latent = np.zeros((decompressor.bundle.latents, *grid.latent_shape), np.int32)
     for data, (rows, columns) in zip(tiles, grid.tile_slices, strict=True):
+        if wanted is not None and not wanted.meets(rows, columns):
+            continue
         part = np.ascontiguousarray(skip[rows, columns])
         latent[:, rows, columns] = decode_tile(
             data, (latent.shape[0], *part.shape), part, decompressor.table_sets
@@ -88,17 +108,30 @@ def decode_layer(
     skip: NDArray[np.bool_],
     decompressor: Decompressor,
     level: int,
+    area: Area | None = None,
 ) -> FixedImage:
-    """Decode the tiles of a layer; everything is integer arithmetic.
+    """Decode the tiles of a layer, or what an area of pixels needs of them.
+
+    Everything is integer arithmetic: an area equals that part of the whole.
 
     Raises
     ------
     CorruptError
         A tile is damaged.
     """
-    latent = decode_tiles(tiles, grid, skip, decompressor)
-    fixed = decompressor.fixed_image(latent, level)[: grid.rows, : grid.columns]
-    return FixedImage(fixed, decompressor.fraction_bits)
+    area = area or Area(0, 0, grid.rows, grid.columns)
+    rows, columns = grid.latent_shape
+    block = grid.block
+    near = Area(
+        max(area.top // block - HALO, 0),
+        max(area.left // block - HALO, 0),
+        min(-(-area.bottom // block) + HALO, rows),
+        min(-(-area.right // block) + HALO, columns),
+    )
+    latent = decode_tiles(tiles, grid, skip, decompressor, near)[:, *near.slices]
+    fixed = decompressor.fixed_image(np.ascontiguousarray(latent), level)
+    origin = Area(near.top * block, near.left * block, near.bottom * block, near.right * block)
+    return FixedImage(fixed[area.within(origin)], decompressor.fraction_bits)
 
 
 class LayerEncoder:

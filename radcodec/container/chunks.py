@@ -9,13 +9,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from radcodec.errors import CorruptError, FormatError, TruncatedError, UnsupportedVersionError
 
 MAGIC = b"\x89RCZ\r\n\x1a\n"
 #: Version of the format, apart from the version of the package.
-VERSION = (0, 3)
+VERSION = (0, 4)
 #: Bits of the second flag word that this version understands.
 KNOWN_FLAGS = 0
 
@@ -27,21 +27,30 @@ _CRC = struct.Struct("<I")
 _TAIL = struct.Struct("<Q")
 #: Bytes of a chunk beside its payload.
 OVERHEAD = _START.size + _CRC.size
+#: Bytes of TAIL's payload.
+TAIL_LENGTH = _TAIL.size
 _TAIL_CHUNK = OVERHEAD + _TAIL.size
+#: Bytes of a payload that are read at a time where only its CRC is of interest.
+_PIECE = 2**20
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
 class Chunk(NamedTuple):
-    """One chunk where it lies in a file; nothing is copied."""
+    """Where one chunk lies in a file: type, offset of its first byte, length of its payload."""
 
     type: str
     offset: int
-    payload: memoryview
+    length: int
 
     @property
     def critical(self) -> bool:
         """True where a reader that does not know the type must refuse the file."""
         return self.type[0].isupper()
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte behind the chunk."""
+        return self.offset + OVERHEAD + self.length
 
 
 def pack_signature() -> bytes:
@@ -106,8 +115,18 @@ def check_signature(data: bytes) -> None:
         )
 
 
-def iterate_chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the chunks of a file, each checked, with TAIL as the last.
+def iterate_chunks(file: BinaryIO, size: int, *, check: bool = True) -> Iterator[Chunk]:
+    """Yield where the chunks of a file lie, with TAIL as the last.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Seekable; it may be moved between two chunks.
+    size : int
+        Its length in bytes.
+    check : bool
+        Compare the CRC of every chunk, which reads the whole file in small pieces.  TAIL's is
+        always compared, and `read_chunk` compares that of what it reads.
 
     Raises
     ------
@@ -118,61 +137,106 @@ def iterate_chunks(data: bytes) -> Iterator[Chunk]:
     FormatError
         As `check_signature`, or a type that is not four letters.
     """
-    check_signature(data)
-    view = memoryview(data)
+    file.seek(0)
+    check_signature(file.read(min(size, SIGNATURE_LENGTH)))
     offset = SIGNATURE_LENGTH
     while True:
-        chunk = _chunk_at(view, offset)
-        offset += OVERHEAD + len(chunk.payload)
+        chunk = _chunk_at(file, size, offset, check)
+        offset = chunk.end
         if chunk.type == "TAIL":
-            _check_tail(chunk, offset, len(data))
+            _check_tail(file, chunk, size)
             yield chunk
             return
         yield chunk
 
 
-def _chunk_at(view: memoryview, offset: int) -> Chunk:
-    left = len(view) - offset
+def chunks_from(file: BinaryIO, size: int, offset: int) -> Iterator[Chunk]:
+    """Yield where chunks lie from one at `offset` on, up to TAIL; no CRC is compared yet."""
+    while True:
+        chunk = _chunk_at(file, size, offset, False)
+        yield chunk
+        if chunk.type == "TAIL":
+            return
+        offset = chunk.end
+
+
+def read_chunk(file: BinaryIO, chunk: Chunk) -> bytes:
+    """Return the payload of a chunk; `CorruptError` where its CRC does not fit."""
+    file.seek(chunk.offset)
+    data = file.read(OVERHEAD + chunk.length)
+    if len(data) != OVERHEAD + chunk.length:
+        raise _truncated(f"within the chunk at byte {chunk.offset}")
+    (recorded,) = _CRC.unpack_from(data, len(data) - _CRC.size)
+    if zlib.crc32(memoryview(data)[: -_CRC.size]) != recorded:
+        raise _changed(chunk.offset)
+    return data[_START.size : -_CRC.size]
+
+
+def _chunk_at(file: BinaryIO, size: int, offset: int, check: bool) -> Chunk:
+    left = size - offset
     if left < OVERHEAD:
-        raise _ends_early(view, offset)
-    name, length = _START.unpack_from(view, offset)
+        raise _ends_early(file, size, offset)
+    file.seek(offset)
+    start = file.read(_START.size)
+    if len(start) < _START.size:
+        raise _truncated(f"within the chunk at byte {offset}")
+    name, length = _START.unpack(start)
     if length > left - OVERHEAD:
-        raise _ends_early(view, offset)
-    begin = offset + _START.size
-    payload = view[begin : begin + length]
-    (recorded,) = _CRC.unpack_from(view, begin + length)
-    if zlib.crc32(payload, zlib.crc32(view[offset:begin])) != recorded:
-        raise CorruptError(
-            f"the CRC of the chunk at byte {offset} does not fit: the file has changed; "
-            "get it again from its source"
-        )
+        raise _ends_early(file, size, offset)
+    if check:
+        _check_crc(file, start, length, offset)
     if not _LETTERS.issuperset(name):
         raise FormatError(f"the chunk at byte {offset} has no valid type: {name!r}")
-    return Chunk(name.decode("ascii"), offset, payload)
+    return Chunk(name.decode("ascii"), offset, length)
 
 
-def _check_tail(chunk: Chunk, end: int, length: int) -> None:
-    if len(chunk.payload) != _TAIL.size:
-        raise CorruptError(f"TAIL holds {len(chunk.payload)} bytes, not {_TAIL.size}")
-    (recorded,) = _TAIL.unpack(chunk.payload)
-    if recorded != end:
+def _check_crc(file: BinaryIO, start: bytes, length: int, offset: int) -> None:
+    """Compare the CRC of the chunk whose payload comes next in `file`."""
+    crc = zlib.crc32(start)
+    while length:
+        piece = file.read(min(length, _PIECE))
+        if not piece:
+            raise _truncated(f"within the chunk at byte {offset}")
+        crc = zlib.crc32(piece, crc)
+        length -= len(piece)
+    recorded = file.read(_CRC.size)
+    if len(recorded) < _CRC.size:
+        raise _truncated(f"within the chunk at byte {offset}")
+    if _CRC.unpack(recorded)[0] != crc:
+        raise _changed(offset)
+
+
+def _changed(offset: int) -> CorruptError:
+    return CorruptError(
+        f"the CRC of the chunk at byte {offset} does not fit: the file has changed; "
+        "get it again from its source"
+    )
+
+
+def _check_tail(file: BinaryIO, chunk: Chunk, size: int) -> None:
+    if chunk.length != _TAIL.size:
+        raise CorruptError(f"TAIL holds {chunk.length} bytes, not {_TAIL.size}")
+    (recorded,) = _TAIL.unpack(read_chunk(file, chunk))
+    if recorded != chunk.end:
         raise CorruptError(
-            f"TAIL says that the file has {recorded} bytes, but it ends at {end}: "
+            f"TAIL says that the file has {recorded} bytes, but it ends at {chunk.end}: "
             "chunks are missing or were added; get the file again from its source"
         )
-    if length > end:
-        raise CorruptError(f"{length - end} bytes follow the end of the file at byte {end}")
+    if size > chunk.end:
+        raise CorruptError(
+            f"{size - chunk.end} bytes follow the end of the file at byte {chunk.end}"
+        )
 
 
-def _ends_early(view: memoryview, offset: int) -> FormatError:
+def _ends_early(file: BinaryIO, size: int, offset: int) -> FormatError:
     """Tell a file cut short from one with a changed chunk length, by looking for its TAIL."""
-    tail = pack_tail(len(view) - _TAIL_CHUNK)
-    if len(view) >= _TAIL_CHUNK and view[-_TAIL_CHUNK:] == tail:
+    file.seek(max(size - _TAIL_CHUNK, 0))
+    if file.read(_TAIL_CHUNK) == pack_tail(size - _TAIL_CHUNK):
         return CorruptError(
             f"the length of the chunk at byte {offset} is wrong, though the file is complete; "
             "get it again from its source"
         )
-    return _truncated(f"after {len(view)} bytes, within the chunk at byte {offset}")
+    return _truncated(f"after {size} bytes, within the chunk at byte {offset}")
 
 
 def _truncated(where: str) -> TruncatedError:

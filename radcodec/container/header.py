@@ -1,4 +1,4 @@
-"""The HEAD chunk: all that a decoder must know before it can decode.
+"""The HEAD chunk: all that a decoder must know of the file as a whole.
 
 Offsets and ranges are those of docs/format.md, section "HEAD".
 """
@@ -15,16 +15,23 @@ from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 MODALITIES = ("generic", "xr", "mg", "ct", "mr")
 #: Names of the source codes 0, 1.
 SOURCES = ("png", "dicom")
+#: What the samples mean, codes 0, 1, ...
+COLOURS = ("grey", "palette", "rgb", "ybr")
+#: Names of the colour transform codes 0, 1.
+TRANSFORMS = ("none", "ycocg-r")
 #: Entropy coder 1: Huffman tables chosen by context.
 CONTEXT_HUFFMAN = 1
 #: Range of the binary logarithm of the tile side.
 TILE_LOG2_RANGE = (6, 15)
+#: Most bits of RGB samples for the colour transform, whose differences take one more.
+TRANSFORMABLE_BITS = 15
 
-_LAYOUT = struct.Struct("<10B3I2i32s")
+_LAYOUT = struct.Struct("<10BH4I")
 #: Length of the payload in bytes.
 HEADER_LENGTH = _LAYOUT.size
 _SIGNED = 1
 _INVERTED = 2
+_NO_BOUND = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -35,68 +42,84 @@ class Header:
     ----------
     modality : str
         One of `MODALITIES`: what the image is.  The decoder does not need it.
-    depth : int
-        Digest units of the first layer's networks, 1 to 4.
     bits_allocated : int
         8 or 16.
     bits_stored : int
         1 to `bits_allocated`.
     signed : bool
         True where stored values are two's complement.
-    level : int
-        Row of the first layer's gain table, 0 to 255.
     source : str
         One of `SOURCES`.
     rows, columns : int
         Size of the image, at least 1.
-    low, high : int
-        Intensity map; stored values with ``low <= high``.
-    model_id : bytes
-        SHA-256 of the decompressor bundle's manifest; 32 bytes.
     inverted : bool
         True for MONOCHROME1.
+    samples : int
+        1, or 3 for colour.
+    frames : int
+        At least 1.
+    colour : str
+        One of `COLOURS`.
+    transform : str
+        One of `TRANSFORMS`.
+    max_error : int or None
+        Bound on the error of every sample, which the encoder has verified; None without one.
     coder : int
         Entropy coder, 1.
     tile_log2 : int
         Binary logarithm of the tile side in pixels, 6 to 15.
-    samples, frames : int
-        Both 1 in this version.
     """
 
     modality: str
-    depth: int
     bits_allocated: int
     bits_stored: int
     signed: bool
-    level: int
     source: str
     rows: int
     columns: int
-    low: int
-    high: int
-    model_id: bytes
     inverted: bool = False
-    coder: int = CONTEXT_HUFFMAN
-    tile_log2: int = 10
     samples: int = 1
     frames: int = 1
+    colour: str = "grey"
+    transform: str = "none"
+    max_error: int | None = None
+    coder: int = CONTEXT_HUFFMAN
+    tile_log2: int = 10
 
     @property
-    def grid(self) -> Grid:
-        """Where the first layer's latent positions and tiles lie."""
-        return Grid(self.rows, self.columns, self.depth, self.tile_log2)
+    def plane_count(self) -> int:
+        """Number of planes: samples times frames."""
+        return self.samples * self.frames
 
     @property
     def stored_range(self) -> tuple[int, int]:
         """Smallest and largest stored value that `bits_stored` and `signed` allow."""
-        if self.signed:
-            return -(2 ** (self.bits_stored - 1)), 2 ** (self.bits_stored - 1) - 1
-        return 0, 2**self.bits_stored - 1
+        return self._range(self.bits_stored, self.signed)
+
+    def plane_bits(self, sample: int) -> tuple[int, bool]:
+        """Bits of the values in the plane of a sample, and whether they are signed."""
+        if self.transform != "none" and sample > 0:
+            return self.bits_stored + 1, True
+        return self.bits_stored, self.signed
+
+    def plane_range(self, sample: int) -> tuple[int, int]:
+        """Smallest and largest value in the plane of a sample."""
+        return self._range(*self.plane_bits(sample))
+
+    @staticmethod
+    def _range(bits: int, signed: bool) -> tuple[int, int]:
+        if signed:
+            return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+        return 0, 2**bits - 1
 
     @property
     def uncompressed_bytes(self) -> int:
         """Bytes of the pixels before compression."""
         return self.rows * self.columns * self.samples * self.frames * self.bits_allocated // 8
+
+    def grid(self, depth: int) -> Grid:
+        """Where the latent positions and tiles of a layer lie; tiles are the same at any depth."""
+        return Grid(self.rows, self.columns, depth, self.tile_log2)
 
     def check(self) -> None:
         """Raise `FormatError` where a field is outside its range.
@@ -105,42 +128,45 @@ class Header:
         """
         _supported("modality", self.modality in MODALITIES, self.modality)
         _supported("source", self.source in SOURCES, self.source)
-        _supported("depth", 1 <= self.depth <= 4, self.depth)
-        _supported("samples for each pixel", self.samples == 1, self.samples)
-        _supported("number of frames", self.frames == 1, self.frames)
+        _supported("colour", self.colour in COLOURS, self.colour)
+        _supported("colour transform", self.transform in TRANSFORMS, self.transform)
+        _supported("samples for each pixel", self.samples in (1, 3), self.samples)
         _supported("entropy coder", self.coder == CONTEXT_HUFFMAN, self.coder)
         _supported("bits allocated", self.bits_allocated in (8, 16), self.bits_allocated)
         _valid("bits stored", 1 <= self.bits_stored <= self.bits_allocated, self.bits_stored)
-        _valid("quality level", 0 <= self.level <= 255, self.level)
         low, high = TILE_LOG2_RANGE
         _valid("log2 of the tile side", low <= self.tile_log2 <= high, self.tile_log2)
         _valid("rows", 1 <= self.rows < 2**32, self.rows)
         _valid("columns", 1 <= self.columns < 2**32, self.columns)
-        least, most = self.stored_range
-        ordered = least <= self.low <= self.high <= most
-        _valid("intensity map", ordered, f"{self.low}..{self.high}")
-        _valid("length of the model id", len(self.model_id) == 32, len(self.model_id))
+        _valid("number of frames", 1 <= self.frames < 2**32, self.frames)
+        coloured = self.colour in ("rgb", "ybr")
+        _valid("number of samples", self.samples == (3 if coloured else 1), self.samples)
+        _valid("inverted flag", not self.inverted or self.colour == "grey", self.inverted)
+        fitting = self.colour == "rgb" and not self.signed
+        fitting = fitting and self.bits_stored <= TRANSFORMABLE_BITS
+        _valid("colour transform", self.transform == "none" or fitting, self.transform)
+        bound = self.max_error
+        _valid("maximum error", bound is None or 0 <= bound < 2**self.bits_stored, bound)
 
     def pack(self) -> bytes:
         """Return the payload of the HEAD chunk; `FormatError` where a field is out of range."""
         self.check()
         return _LAYOUT.pack(
             MODALITIES.index(self.modality),
-            self.depth,
             self.samples,
             self.bits_allocated,
             self.bits_stored,
             _SIGNED * self.signed + _INVERTED * self.inverted,
+            COLOURS.index(self.colour),
+            TRANSFORMS.index(self.transform),
             self.coder,
-            self.level,
             self.tile_log2,
             SOURCES.index(self.source),
+            0,
             self.rows,
             self.columns,
             self.frames,
-            self.low,
-            self.high,
-            self.model_id,
+            _NO_BOUND if self.max_error is None else self.max_error,
         )
 
     @classmethod
@@ -162,29 +188,30 @@ class Header:
                 "get the file again from its source"
             )
         fields = _LAYOUT.unpack(payload)
-        modality, depth, samples, allocated, stored, flags, coder, level, tile, source = fields[:10]
-        rows, columns, frames, low, high, model_id = fields[10:]
+        modality, samples, allocated, stored, flags, colour, transform = fields[:7]
+        coder, tile, source, reserved, rows, columns, frames, bound = fields[7:]
         _supported("pixel flags", not flags & ~(_SIGNED | _INVERTED), flags)
         _supported("modality", modality < len(MODALITIES), modality)
         _supported("source", source < len(SOURCES), source)
+        _supported("colour", colour < len(COLOURS), colour)
+        _supported("colour transform", transform < len(TRANSFORMS), transform)
+        _supported("reserved field", reserved == 0, reserved)
         header = cls(
             modality=MODALITIES[modality],
-            depth=depth,
             samples=samples,
             bits_allocated=allocated,
             bits_stored=stored,
             signed=bool(flags & _SIGNED),
             inverted=bool(flags & _INVERTED),
+            colour=COLOURS[colour],
+            transform=TRANSFORMS[transform],
             coder=coder,
-            level=level,
             tile_log2=tile,
             source=SOURCES[source],
             rows=rows,
             columns=columns,
             frames=frames,
-            low=low,
-            high=high,
-            model_id=model_id,
+            max_error=None if bound == _NO_BOUND else bound,
         )
         header.check()
         return header

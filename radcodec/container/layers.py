@@ -1,6 +1,7 @@
-"""Layers: the tiles of an image's latent, the refinement of a second network, pixel blocks.
+"""Layers: the tiles of an image's latent, the refinement of a second network, pixel blocks, the
+residual.
 
-docs/format.md, sections "PIXL", "LATN" and "REFN", is the law for the layout.
+docs/format.md, sections "PIXL", "LATN", "REFN" and "RESD", is the law for the layout.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from dataclasses import dataclass, replace
 from radcodec.errors import CorruptError, FormatError, LimitError, UnsupportedVersionError
 
 _U32 = struct.Struct("<I")
-_REFINEMENT = struct.Struct("<2BH32s")
+_REFINEMENT = struct.Struct("<2BH16s")
 _PIXELS = struct.Struct("<HI")
+_STEP = struct.Struct("<I")
+#: Bytes of a model id: the first ones of the SHA-256 of a bundle's manifest.
+MODEL_ID_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Refinement:
     level : int
         Row of its bundle's gain table, 0 to 255.
     model_id : bytes
-        SHA-256 of its decompressor bundle's manifest; 32 bytes.
+        Of its decompressor bundle; 16 bytes.
     tiles : list of bytes
         Entropy-coded latent tiles in raster order.
     """
@@ -109,7 +113,7 @@ class Refinement:
                 f"REFN: a refinement of depth {self.depth} does not go with depth {base_depth}; "
                 "the program that wrote the file is at fault, compress the image again"
             )
-        if not 0 <= self.level <= 255 or len(self.model_id) != 32:
+        if not 0 <= self.level <= 255 or len(self.model_id) != MODEL_ID_LENGTH:
             raise FormatError("REFN: the level or the model id is out of range")
 
 
@@ -132,6 +136,69 @@ class PixelBlocks:
     tiles: list[bytes]
 
 
+@dataclass(frozen=True)
+class Residual:
+    """What the layers leave, coded so that no pixel is off by more than half a step.
+
+    Attributes
+    ----------
+    step : int
+        Quantiser step in stored values, odd, 1 to 65535.
+    tiles : list of bytes
+        Coded values in raster order of the tiles; empty where a tile has none.
+    """
+
+    step: int
+    tiles: list[bytes]
+
+
+def pack_residual(residual: Residual, grid: Grid) -> bytes:
+    """Return the payload of a RESD chunk.
+
+    Raises
+    ------
+    FormatError
+        A step out of range, or another number of tiles than the grid has.
+    """
+    if not 1 <= residual.step < 2**16 or len(residual.tiles) != grid.tile_count:
+        raise FormatError("RESD: the step is out of range, or tiles are missing")
+    lengths = struct.pack(f"<{len(residual.tiles)}I", *map(len, residual.tiles))
+    return b"".join([_STEP.pack(residual.step), lengths, *residual.tiles])
+
+
+def unpack_residual(payload: bytes, grid: Grid) -> Residual:
+    """Read the payload of a RESD chunk.
+
+    Raises
+    ------
+    CorruptError
+        The step is out of range, or the lengths do not fit the payload.
+    """
+    again = "get the file again from its source"
+    begin = _STEP.size + _U32.size * grid.tile_count
+    if len(payload) < begin:
+        raise CorruptError(f"RESD holds {len(payload)} bytes, too few for its lengths; {again}")
+    (step,) = _STEP.unpack_from(payload)
+    if not 1 <= step < 2**16 or step % 2 == 0:
+        raise CorruptError(f"RESD: the step {step} is out of range; {again}")
+    lengths = struct.unpack_from(f"<{grid.tile_count}I", payload, _STEP.size)
+    return Residual(step, _split(payload, begin, lengths, "RESD"))
+
+
+def _split(payload: bytes, begin: int, lengths: tuple[int, ...], chunk: str) -> list[bytes]:
+    """Cut the streams of tiles out of a payload, of which they are the rest."""
+    if begin + sum(lengths) != len(payload):
+        raise CorruptError(
+            f"{chunk}: the lengths of its tiles do not fit the chunk; get the file again from "
+            "its source"
+        )
+    tiles = []
+    for length in lengths:
+        tiles.append(payload[begin : begin + length])
+        begin += length
+    return tiles
+
+
 def pack_pixels(blocks: PixelBlocks, grid: Grid) -> bytes:
     """Return the payload of a PIXL chunk.
 
@@ -147,7 +214,7 @@ def pack_pixels(blocks: PixelBlocks, grid: Grid) -> bytes:
     return b"".join([head, blocks.flags, lengths, *blocks.tiles])
 
 
-def unpack_pixels(payload: memoryview, grid: Grid) -> PixelBlocks:
+def unpack_pixels(payload: bytes, grid: Grid) -> PixelBlocks:
     """Read the payload of a PIXL chunk.
 
     Raises
@@ -168,13 +235,8 @@ def unpack_pixels(payload: memoryview, grid: Grid) -> PixelBlocks:
             f"PIXL holds {len(payload)} bytes, too few for its flags and lengths; {again}"
         )
     lengths = struct.unpack_from(f"<{grid.tile_count}I", payload, begin)
-    if end + sum(lengths) != len(payload):
-        raise CorruptError(f"PIXL: the lengths of its tiles do not fit the chunk; {again}")
-    tiles = []
-    for length in lengths:
-        tiles.append(bytes(payload[end : end + length]))
-        end += length
-    return PixelBlocks(step, bytes(payload[_PIXELS.size : begin]), tiles)
+    tiles = _split(payload, end, lengths, "PIXL")
+    return PixelBlocks(step, payload[_PIXELS.size : begin], tiles)
 
 
 def pack_tiles(tiles: list[bytes], grid: Grid) -> bytes:
@@ -198,7 +260,7 @@ def pack_tiles(tiles: list[bytes], grid: Grid) -> bytes:
     return index + b"".join(tiles)
 
 
-def unpack_tiles(payload: memoryview, grid: Grid, chunk: str = "LATN") -> list[bytes]:
+def unpack_tiles(payload: bytes, grid: Grid, chunk: str = "LATN") -> list[bytes]:
     """Read `pack_tiles`'s bytes; `chunk` names the place in errors.
 
     Raises
@@ -219,15 +281,7 @@ def unpack_tiles(payload: memoryview, grid: Grid, chunk: str = "LATN") -> list[b
         raise CorruptError(f"{chunk} counts {recorded} tiles; the image has {count}")
     if not all(lengths):
         raise CorruptError(f"{chunk}: a tile is empty")
-    if begin + sum(lengths) != len(payload):
-        raise CorruptError(
-            f"{chunk}: the tiles take {sum(lengths)} bytes; the chunk has {len(payload) - begin}"
-        )
-    tiles = []
-    for length in lengths:
-        tiles.append(bytes(payload[begin : begin + length]))
-        begin += length
-    return tiles
+    return _split(payload, begin, tuple(lengths), chunk)
 
 
 def pack_refinement(refinement: Refinement, base: Grid) -> bytes:
@@ -237,7 +291,7 @@ def pack_refinement(refinement: Refinement, base: Grid) -> bytes:
     return head + pack_tiles(refinement.tiles, base.at_depth(refinement.depth))
 
 
-def unpack_refinement(payload: memoryview, base: Grid) -> Refinement:
+def unpack_refinement(payload: bytes, base: Grid) -> Refinement:
     """Read the payload of a REFN chunk.
 
     Raises

@@ -18,7 +18,7 @@ class Limits:
     Attributes
     ----------
     pixels : int
-        Rows times columns times frames.
+        Rows times columns: frames are read one at a time.
     side : int
         Rows, and columns.  Keeps images that are long and thin from growing many times
         over when they are filled up to whole latent blocks.
@@ -30,12 +30,12 @@ class Limits:
     side: int = 2**20
     dataset: int = 64 * 2**20
 
-    def check_image(self, rows: int, columns: int, frames: int = 1) -> None:
+    def check_image(self, rows: int, columns: int) -> None:
         """Raise `LimitError` where an image of this size is too large.
 
         Parameters
         ----------
-        rows, columns, frames : int
+        rows, columns : int
             Claimed size; 0 or more.
         """
         if max(rows, columns) > self.side:
@@ -43,9 +43,9 @@ class Limits:
                 f"the image is {rows} x {columns} pixels; at most {self.side} along one side "
                 "are allowed; raise Limits.side if you trust the file"
             )
-        if rows * columns * frames > self.pixels:
+        if rows * columns > self.pixels:
             raise LimitError(
-                f"the image has {rows} x {columns} pixels in {frames} frame(s); at most "
+                f"the image has {rows} x {columns} pixels; at most "
                 f"{self.pixels} pixels are allowed; raise Limits.pixels if you trust the file"
             )
 

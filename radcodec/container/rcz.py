@@ -5,44 +5,40 @@ docs/format.md is the law; this module follows it.
 
 from __future__ import annotations
 
-import hashlib
+import io
 import math
 import struct
-import zlib
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from radcodec.container.chunks import (
+    OVERHEAD,
+    SIGNATURE_LENGTH,
+    TAIL_LENGTH,
     Chunk,
+    chunks_from,
     iterate_chunks,
     pack_chunk,
     pack_signature,
     pack_tail,
+    read_chunk,
 )
-from radcodec.container.header import Header
-from radcodec.container.layers import (
-    PixelBlocks,
-    Refinement,
-    pack_pixels,
-    pack_refinement,
-    pack_tiles,
-    unpack_pixels,
-    unpack_refinement,
-    unpack_tiles,
-)
+from radcodec.container.dataset import dataset_chunk, inflate
+from radcodec.container.header import HEADER_LENGTH, Header
 from radcodec.container.limits import Limits
-from radcodec.errors import CorruptError, FormatError, ModelMismatchError, UnsupportedVersionError
+from radcodec.container.planes import Plane, pack_plane, unpack_plane
+from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 
-_KNOWN = ("HEAD", "MASK", "PIXL", "LATN", "REFN", "dset", "qual", "TAIL")
-_I32 = struct.Struct("<i")
-_DATASET = struct.Struct("<2I")
-_DICTIONARY_SHA256 = "2cfdacc5eceecd4735d3cabd01d3ad421e56771f098965e984a4603481652f9e"
+#: Chunks of the file as a whole, and those that belong to a plane.
+_WHOLE = ("HEAD", "dset", "qual", "TAIL")
+_PLANE = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "RESD", "JPLS", "UNUS")
+_BEFORE_LATENT = ("MASK", "PIXL")
 _QUALITY = struct.Struct("<fI32s")
 _MOST_DECIBELS = 1e6
-#: Negative window bits ask zlib for raw DEFLATE, without its own header and checksum.
-_RAW_DEFLATE = -15
+#: Bytes of a file beside its planes and data set, measurements included.
+FIXED_BYTES = SIGNATURE_LENGTH + 3 * OVERHEAD + HEADER_LENGTH + _QUALITY.size + TAIL_LENGTH
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,8 @@ class Quality:
     max_error : int
         Largest absolute difference of a stored value.
     sha256 : bytes
-        SHA-256 of the decoded stored values as little-endian int32 in raster order.
+        SHA-256 of the decoded stored values as little-endian int32: frame by frame, in each
+        sample by sample, in raster order.
     """
 
     psnr: float
@@ -66,50 +63,39 @@ class Quality:
 
 @dataclass(frozen=True)
 class RczFile:
-    """What an .rcz file holds.
+    """All that an .rcz file holds.
 
     Attributes
     ----------
     header : Header
         The HEAD chunk.
-    tiles : list of bytes
-        Entropy-coded latent tiles of the first layer in raster order.
-    mask : (int, bytes) or None
-        Stored value of the background, and its coded mask.
+    planes : list of Plane
+        Frame by frame, in each sample by sample.
     dataset : bytes or None
         DICOM Part 10 file without pixel data.
     quality : Quality or None
         What was measured.
-    refinement : Refinement or None
-        Second layer.
-    pixels : PixelBlocks or None
-        Blocks that are coded as pixels.
     """
 
     header: Header
-    tiles: list[bytes]
-    mask: tuple[int, bytes] | None = None
+    planes: list[Plane] = field(default_factory=list)
     dataset: bytes | None = None
     quality: Quality | None = None
-    refinement: Refinement | None = None
-    pixels: PixelBlocks | None = None
 
 
-class ChunkEntry(NamedTuple):
-    """Type, offset of the first byte of a chunk, and length of its payload."""
+class RczWriter:
+    """Writes a file from front to back, a plane at a time.
 
-    type: str
-    offset: int
-    length: int
-
-
-def list_chunks(data: bytes) -> list[ChunkEntry]:
-    """Return the chunks of a file, known or not; errors as of `iterate_chunks`."""
-    return [ChunkEntry(c.type, c.offset, len(c.payload)) for c in iterate_chunks(data)]
-
-
-def write_rcz(file: RczFile, limits: Limits | None = None) -> bytes:
-    """Return the bytes of an .rcz file.
+    Parameters
+    ----------
+    target : BinaryIO
+        What to write to; need not be seekable.
+    header : Header
+        The HEAD chunk.
+    dataset : bytes or None
+        DICOM Part 10 file without pixel data.
+    limits : Limits or None
+        Those of the reader that the file is for; None for the usual ones.
 
     Raises
     ------
@@ -118,37 +104,69 @@ def write_rcz(file: RczFile, limits: Limits | None = None) -> bytes:
     FormatError
         A field is outside its range.
     """
-    limits = limits or Limits()
-    header = file.header
-    parts = [pack_signature(), pack_chunk("HEAD", header.pack())]
-    limits.check_image(header.rows, header.columns, header.frames)
-    if file.mask is not None:
-        value, coded = file.mask
-        _check_mask_value(value, header)
-        parts.append(pack_chunk("MASK", _I32.pack(value) + coded))
-    if file.pixels is not None:
-        parts.append(pack_chunk("PIXL", pack_pixels(file.pixels, header.grid)))
-    parts.append(pack_chunk("LATN", pack_tiles(file.tiles, header.grid)))
-    if file.refinement is not None:
-        parts.append(pack_chunk("REFN", pack_refinement(file.refinement, header.grid)))
-    if file.dataset is not None:
-        limits.check_dataset(len(file.dataset))
-        parts.append(dataset_chunk(file.dataset))
-    if file.quality is not None:
-        parts.append(pack_chunk("qual", _pack_quality(file.quality)))
-    parts.append(pack_tail(sum(map(len, parts))))
-    return b"".join(parts)
+
+    def __init__(
+        self,
+        target: BinaryIO,
+        header: Header,
+        dataset: bytes | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        packed = header.pack()
+        limits.check_image(header.rows, header.columns)
+        if dataset is not None:
+            limits.check_dataset(len(dataset))
+        self.header = header
+        self.length = 0
+        self._target, self._planes = target, 0
+        self._put(pack_signature() + pack_chunk("HEAD", packed))
+        if dataset is not None:
+            self._put(dataset_chunk(dataset))
+
+    def _put(self, data: bytes) -> None:
+        self._target.write(data)
+        self.length += len(data)
+
+    def add(self, plane: Plane) -> None:
+        """Write the next plane; `FormatError` where it does not suit the header."""
+        if self._planes == self.header.plane_count:
+            raise FormatError(f"the header counts {self._planes} planes, and there are more")
+        self._put(pack_plane(plane, self.header, self._planes % self.header.samples))
+        self._planes += 1
+
+    def finish(self, quality: Quality | None = None) -> None:
+        """Write what comes last; `FormatError` where planes are missing."""
+        if self._planes != self.header.plane_count:
+            raise FormatError(
+                f"the header counts {self.header.plane_count} planes, but there are {self._planes}"
+            )
+        if quality is not None:
+            self._put(pack_chunk("qual", _pack_quality(quality)))
+        self._put(pack_tail(self.length))
 
 
-def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
-    """Read an .rcz file; nothing is decoded yet but the data set.
+class RczReader:
+    """Reads a file, a plane at a time.
 
     Parameters
     ----------
-    data : bytes
-        The whole file.
+    file : BinaryIO
+        Seekable, opened for as long as the reader is used.
     limits : Limits or None
         Bounds on what the file claims; None for the usual ones.
+    check : bool
+        Compare every checksum at once, which reads the whole file, rather than only those of
+        what is read.
+
+    Attributes
+    ----------
+    header : Header
+        The HEAD chunk.
+    quality : Quality or None
+        What was measured.
+    size : int
+        Bytes of the file.
 
     Raises
     ------
@@ -157,109 +175,121 @@ def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
     LimitError
         The file claims more than `limits` allow.
     """
-    limits = limits or Limits()
-    found = _known_chunks(data)
-    header = Header.unpack(bytes(found["HEAD"].payload))
-    limits.check_image(header.rows, header.columns, header.frames)
-    mask = found.get("MASK")
-    dataset = found.get("dset")
-    quality = found.get("qual")
-    refinement = found.get("REFN")
-    pixels = found.get("PIXL")
-    return RczFile(
-        header=header,
-        tiles=unpack_tiles(found["LATN"].payload, header.grid),
-        mask=None if mask is None else _unpack_mask(mask.payload, header),
-        dataset=None if dataset is None else _inflate(dataset.payload, limits),
-        quality=None if quality is None else _unpack_quality(quality.payload),
-        refinement=None
-        if refinement is None
-        else unpack_refinement(refinement.payload, header.grid),
-        pixels=None if pixels is None else unpack_pixels(pixels.payload, header.grid),
-    )
 
-
-def _known_chunks(data: bytes) -> dict[str, Chunk]:
-    """Return the chunks this version knows by type, after the rules on their order."""
-    found: dict[str, Chunk] = {}
-    for chunk in iterate_chunks(data):
-        if not found and chunk.type != "HEAD":
-            raise FormatError(f"the first chunk is {chunk.type}, not HEAD")
-        if chunk.type in found:
-            raise FormatError(f"the file holds two {chunk.type} chunks")
-        if chunk.type in ("MASK", "PIXL") and "LATN" in found:
-            raise FormatError(f"the {chunk.type} chunk comes after the LATN chunk")
-        if chunk.type == "REFN" and "LATN" not in found:
-            raise FormatError("the REFN chunk comes before the LATN chunk")
-        if chunk.type in _KNOWN:
-            found[chunk.type] = chunk
-        elif chunk.critical:
-            raise UnsupportedVersionError(
-                f"the file needs the chunk {chunk.type} at byte {chunk.offset}, which this "
-                "version does not know; use a newer version of radcodec"
+    def __init__(self, file: BinaryIO, limits: Limits | None = None, *, check: bool = True) -> None:
+        self._file, self.limits = file, limits or Limits()
+        self.size = file.seek(0, io.SEEK_END)
+        # Offsets alone are kept of planes, so that memory stays far below the file's size.
+        self._offsets = array("Q")
+        self._whole: dict[str, Chunk] = {}
+        self._walk(check)
+        self.header = Header.unpack(self._payload("HEAD"))
+        self.limits.check_image(self.header.rows, self.header.columns)
+        if len(self._offsets) != self.header.plane_count:
+            raise CorruptError(
+                f"the header counts {self.header.plane_count} planes, but the file has "
+                f"{len(self._offsets)}; get it again from its source"
             )
-    if "LATN" not in found:
-        raise FormatError("the file holds no LATN chunk, so no image")
-    return found
+        self.quality = _unpack_quality(self._payload("qual")) if "qual" in self._whole else None
+
+    def _payload(self, kind: str) -> bytes:
+        return read_chunk(self._file, self._whole[kind])
+
+    def _walk(self, check: bool) -> None:
+        """Find the chunks, and hold the file to the rules on their order."""
+        here: set[str] = set()
+        first = True
+        for chunk in iterate_chunks(self._file, self.size, check=check):
+            kind = chunk.type
+            if first and kind != "HEAD":
+                raise FormatError(f"the first chunk is {kind}, not HEAD")
+            first = False
+            if kind == "PLAN":
+                self._offsets.append(chunk.offset)
+                here = {kind}
+            elif kind in _PLANE:
+                _check_order(kind, here)
+                here.add(kind)
+            elif kind in _WHOLE:
+                if kind in self._whole:
+                    raise FormatError(f"the file holds two {kind} chunks")
+                self._whole[kind] = chunk
+                here = set()
+            elif chunk.critical:
+                raise UnsupportedVersionError(
+                    f"the file needs the chunk {kind} at byte {chunk.offset}, which this "
+                    "version does not know; use a newer version of radcodec"
+                )
+
+    @property
+    def dataset(self) -> bytes | None:
+        """DICOM Part 10 file without pixel data, inflated anew; None where there is none."""
+        if "dset" not in self._whole:
+            return None
+        return inflate(self._payload("dset"), self.limits)
+
+    def plane(self, frame: int, sample: int = 0) -> Plane:
+        """Read a plane; frames and samples count from 0."""
+        return unpack_plane(self.payloads(frame, sample), self.header, sample)
+
+    def payloads(self, frame: int, sample: int = 0) -> Mapping[str, bytes]:
+        """Payloads of the chunks of a plane by type."""
+        offset = self._offsets[frame * self.header.samples + sample]
+        found: dict[str, bytes] = {}
+        for chunk in chunks_from(self._file, self.size, offset):
+            if chunk.type in _WHOLE or (chunk.type == "PLAN" and found):
+                break
+            if chunk.type in _PLANE:
+                found[chunk.type] = read_chunk(self._file, chunk)
+        return found
+
+    def planes(self) -> Iterator[Plane]:
+        """Read all planes in their order."""
+        for frame in range(self.header.frames):
+            for sample in range(self.header.samples):
+                yield self.plane(frame, sample)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Where all chunks lie, known or not."""
+        return iterate_chunks(self._file, self.size, check=False)
 
 
-def _check_mask_value(value: int, header: Header) -> None:
-    least, most = header.stored_range
-    if not least <= value <= most:
-        raise FormatError(f"MASK: the background value {value} is not within {least}..{most}")
+def _check_order(kind: str, here: set[str]) -> None:
+    """Refuse a chunk of a plane that is in the wrong place, given those before it."""
+    if "PLAN" not in here:
+        raise FormatError(f"the {kind} chunk belongs to no plane")
+    if kind in here:
+        raise FormatError(f"a plane holds two {kind} chunks")
+    if kind in _BEFORE_LATENT and ({"LATN", "RESD"} & here):
+        raise FormatError(f"the {kind} chunk comes after what needs it")
+    if kind == "REFN" and "LATN" not in here:
+        raise FormatError("the REFN chunk comes before the LATN chunk")
+    if kind in ("LATN", "REFN") and "RESD" in here:
+        raise FormatError(f"the {kind} chunk comes after the RESD chunk")
 
 
-def _unpack_mask(payload: memoryview, header: Header) -> tuple[int, bytes]:
-    if len(payload) < _I32.size:
-        raise CorruptError(f"MASK holds {len(payload)} bytes, too few for its value")
-    (value,) = _I32.unpack_from(payload)
-    _check_mask_value(value, header)
-    return value, bytes(payload[_I32.size :])
+def list_chunks(data: bytes) -> list[Chunk]:
+    """Return where the chunks of a file lie, known or not; errors as of `iterate_chunks`."""
+    return list(iterate_chunks(io.BytesIO(data), len(data)))
 
 
-@cache
-def _dictionary() -> bytes:
-    """What data sets are deflated with: usual elements; part of the format, never changed."""
-    path = Path(__file__).parent / "dataset-1.dict"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelMismatchError(
-            f"{path} cannot be read ({error.strerror}); reinstall radcodec"
-        ) from error
-    if hashlib.sha256(data).hexdigest() != _DICTIONARY_SHA256:
-        raise ModelMismatchError(f"{path} is not the one of the format; reinstall radcodec")
-    return data
+def write_rcz(file: RczFile, limits: Limits | None = None) -> bytes:
+    """Return the bytes of an .rcz file; errors as of `RczWriter`."""
+    target = io.BytesIO()
+    writer = RczWriter(target, file.header, file.dataset, limits)
+    for plane in file.planes:
+        writer.add(plane)
+    writer.finish(file.quality)
+    return target.getvalue()
 
 
-def _deflate(dataset: bytes) -> bytes:
-    deflater = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE, zdict=_dictionary())
-    start = _DATASET.pack(len(dataset), zlib.crc32(dataset))
-    return start + deflater.compress(dataset) + deflater.flush()
+def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
+    """Read the bytes of an .rcz file; nothing is decoded yet but the data set.
 
-
-def dataset_chunk(dataset: bytes) -> bytes:
-    """Return the whole dset chunk of a data set."""
-    return pack_chunk("dset", _deflate(dataset))
-
-
-def _inflate(payload: memoryview, limits: Limits) -> bytes:
-    if len(payload) < _DATASET.size:
-        raise CorruptError(f"dset holds {len(payload)} bytes, too few for its length and CRC")
-    length, recorded = _DATASET.unpack_from(payload)
-    limits.check_dataset(length)
-    inflater = zlib.decompressobj(_RAW_DEFLATE, zdict=_dictionary())
-    try:
-        # One byte more than promised is enough to see that there is more, and bounds the
-        # memory; a bound of 0 would mean none.
-        dataset = inflater.decompress(payload[_DATASET.size :], length + 1)
-    except zlib.error as error:
-        raise CorruptError(f"dset does not inflate: {error}") from error
-    if len(dataset) != length or not inflater.eof or inflater.unused_data:
-        raise CorruptError(f"dset does not inflate to the {length} bytes that it claims")
-    if zlib.crc32(dataset) != recorded:
-        raise CorruptError("dset inflates to other bytes than were compressed; get a new copy")
-    return dataset
+    Raises as `RczReader` does.
+    """
+    reader = RczReader(io.BytesIO(data), limits)
+    return RczFile(reader.header, list(reader.planes()), reader.dataset, reader.quality)
 
 
 def _pack_quality(quality: Quality) -> bytes:
@@ -269,7 +299,7 @@ def _pack_quality(quality: Quality) -> bytes:
     return _QUALITY.pack(quality.psnr, quality.max_error, quality.sha256)
 
 
-def _unpack_quality(payload: memoryview) -> Quality:
+def _unpack_quality(payload: bytes) -> Quality:
     if len(payload) != _QUALITY.size:
         raise CorruptError(f"qual holds {len(payload)} bytes, not {_QUALITY.size}")
     quality = Quality(*_QUALITY.unpack(payload))

@@ -80,7 +80,7 @@ class ModelStore:
         )
 
     def decompressor(self, model_id: str) -> Decompressor:
-        """Decompressor with a given id.
+        """Decompressor with a given id, or whose id begins with it.
 
         Raises
         ------
@@ -88,10 +88,10 @@ class ModelStore:
             If there is none.
         """
         for bundle in self.decompressors():
-            if bundle.id == model_id:
-                if model_id not in self._decompressors:
-                    self._decompressors[model_id] = Decompressor(bundle)
-                return self._decompressors[model_id]
+            if bundle.id.startswith(model_id):
+                if bundle.id not in self._decompressors:
+                    self._decompressors[bundle.id] = Decompressor(bundle)
+                return self._decompressors[bundle.id]
         raise ModelNotFoundError(
             f"the file needs the decompressor {model_id[:16]}…, which is not in {self.root}; "
             f"install the version of radcodec that wrote it, or set {VARIABLE} to a folder "

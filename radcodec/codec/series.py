@@ -1,0 +1,312 @@
+"""Sources of any number of frames and samples, coded plane by plane.
+
+Memory does not depend on the number of frames: a few are kept while the quantiser step is
+sought that meets a target, then each is read, coded, decoded and written by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radcodec.codec.colour import STEP_WEIGHTS, forward, inverse
+from radcodec.codec.decoder import checksum_of
+from radcodec.codec.encoder import Encoder
+from radcodec.codec.lossless import Coded, as_jpegls, as_pixels, smallest, within_bound
+from radcodec.codec.plans import Plan, Rules
+from radcodec.codec.prepared import Prepared, prepare
+from radcodec.codec.search import Search
+from radcodec.container.header import TRANSFORMABLE_BITS, Header
+from radcodec.container.planes import pack_plane
+from radcodec.container.rcz import FIXED_BYTES, Quality
+from radcodec.entropy.mask import encode_mask
+from radcodec.metrics.quality import decibels
+from radcodec.network.store import ModelStore
+from radcodec.quantising.levels import EXCHANGE
+from radcodec.rate import TOLERANCE, USUAL_QUALITY, USUAL_RATIO_OF, Target
+from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
+
+_COLOURS = {
+    "MONOCHROME2": "grey",
+    "MONOCHROME1": "grey",
+    "PALETTE COLOR": "palette",
+    "RGB": "rgb",
+    "YBR_FULL": "ybr",
+}
+#: Most pixels, all samples counted, of the frames that a search looks at.
+SAMPLED_PIXELS = 2**22
+#: Most frames of them.
+SAMPLED_FRAMES = 6
+#: Most times that a whole series is coded to meet its size.
+PASSES = 3
+#: Range and precision of the search for a step, both as binary logarithms.
+_FINEST, _COARSEST, _PRECISION = -10.0, 1.0, 0.02
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a source is to be coded.
+
+    Attributes
+    ----------
+    modality : str
+        As the header is to say.
+    plans : list of (float, Plan)
+        As of `plans_for`.
+    rules : Rules
+        Of the models.
+    target : Target
+        What is to be reached; of no effect with a bound.
+    max_error : int or None
+        Bound on the error of every value.
+    """
+
+    modality: str
+    plans: list[tuple[float, Plan]]
+    rules: Rules
+    target: Target
+    max_error: int | None = None
+
+
+def header_for(layout: Layout, modality: str, source: str, max_error: int | None) -> Header:
+    """The header of a file for the frames of a source."""
+    colour = _COLOURS[layout.photometric]
+    # The bound is one of samples: differences of colours would have to be nearer than it.
+    transformable = colour == "rgb" and not layout.signed and max_error in (None, 0)
+    transformable = transformable and layout.bits_stored <= TRANSFORMABLE_BITS
+    return Header(
+        modality=modality,
+        bits_allocated=layout.bits_allocated,
+        bits_stored=layout.bits_stored,
+        signed=layout.signed,
+        source=source,
+        rows=layout.rows,
+        columns=layout.columns,
+        inverted=layout.photometric == "MONOCHROME1",
+        samples=layout.samples,
+        frames=layout.frames,
+        colour=colour,
+        transform="ycocg-r" if transformable else "none",
+        max_error=0 if colour == "palette" else max_error,
+    )
+
+
+class Measured:
+    """What a file loses, gathered frame by frame."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._squares, self._values = 0, 0
+        self._low, self._high = 2**31, -(2**31)
+        self.max_error = 0
+
+    def add(self, source: NDArray[np.int32], decoded: NDArray[np.int32]) -> None:
+        """Take a frame (samples, rows, columns) and what it decodes to."""
+        difference = source.astype(np.int64) - decoded
+        self._squares += int((difference * difference).sum())
+        self._values += source.size
+        self._low = min(self._low, int(source.min()))
+        self._high = max(self._high, int(source.max()))
+        self.max_error = max(self.max_error, int(np.abs(difference).max()))
+        self._digest.update(np.ascontiguousarray(decoded, dtype="<i4"))
+
+    def quality(self) -> Quality:
+        """What a file records of it; the peak is the range of all frames, at least 1."""
+        peak = max(self._high - self._low, 1)
+        psnr = decibels(self._squares / self._values, peak)
+        return Quality(psnr, self.max_error, self._digest.digest())
+
+
+class Series:
+    """A source and how it is coded.
+
+    Parameters
+    ----------
+    source : ImageSource
+        The frames.
+    header : Header
+        As of `header_for`.
+    request : Request
+        How.
+    models : ModelStore
+        Where the networks are.
+    """
+
+    def __init__(
+        self, source: ImageSource, header: Header, request: Request, models: ModelStore
+    ) -> None:
+        self.source, self.header, self.request, self.models = source, header, request, models
+        self._kept: dict[int, list[Search]] = {}
+        #: Plan and level of the last plane that networks coded, and whether there was one.
+        self.plan: Plan | None = None
+        self.level: int | None = None
+
+    # One plane at a time ---------------------------------------------------------------
+
+    def images(self, frame: Frame) -> list[GreyImage]:
+        """The planes of a frame, as they are coded."""
+        header = self.header
+        planes = forward(frame.planes) if header.transform == "ycocg-r" else frame.planes
+        found = []
+        for sample, values in enumerate(planes):
+            bits, signed = header.plane_bits(sample)
+            alone = header.plane_count == 1
+            found.append(
+                GreyImage(
+                    values,
+                    header.bits_allocated,
+                    bits,
+                    signed,
+                    header.inverted,
+                    self.source.padding_value if header.colour == "grey" else None,
+                    self.source.modality,
+                    self.source.dataset if alone else None,
+                )
+            )
+        return found
+
+    def _search(self, image: GreyImage) -> Search:
+        request = self.request
+        prepared = prepare(image)
+        return Search(prepared, request.modality, request.plans, request.rules, self.models)
+
+    def _coded(self, encoder: Encoder, level: int) -> Coded:
+        self.plan, self.level = encoder.plan, level
+        return Coded(encoder.plane(level), encoder.decoded(level))
+
+    def _bases(self, prepared: Prepared) -> list[Coded]:
+        """What networks make of a plane, as a prediction for what is coded exactly."""
+        bound = self.request.max_error or 0
+        request = self.request
+        search = Search(prepared, request.modality, request.plans, request.rules, self.models)
+        found = []
+        for step in base_steps(bound, prepared.mapping.span):
+            encoder, level = search.by_step(step)
+            found.append(Coded(encoder.plane(level), encoder.decoded(level)))
+        return found
+
+    def exactly(self, image: GreyImage, sample: int) -> Coded:
+        """Code a plane within the header's bound."""
+        bound = self.header.max_error or 0
+        bases = self._bases if self.header.colour != "palette" else None
+        return within_bound(image, bound, self.header, sample, bases)
+
+    # A target ---------------------------------------------------------------------------
+
+    def coder(self) -> Callable[[Frame], list[Coded]]:
+        """How every frame is coded: found once, from some of them."""
+        target = self.request.target
+        if self.header.max_error is not None:
+            return self._exact_frame
+        if target.kind in ("usual", "ratio", "bpp"):
+            wanted = self._wanted_bytes(target)
+            if self._exact_size() <= wanted:
+                return self._exact_frame
+            if self.header.plane_count > 1:
+                return self._by_step(self._step_of_size(wanted))
+        if self.header.plane_count == 1 or target.kind in ("psnr", "level"):
+            return self._each_alone
+        nominal = target.value if target.kind == "step" else self._quality_step(target.value)
+        return self._by_step(nominal * self._reference_span())
+
+    def _quality_step(self, quality: float) -> float:
+        return self._searches(self._sampled()[0])[0].step_of_quality(quality)
+
+    def _wanted_bytes(self, target: Target) -> float:
+        """Size of the whole file that a target asks for."""
+        header = self.header
+        if target.kind == "bpp":
+            return target.value * header.rows * header.columns * header.frames / 8
+        ratio = USUAL_RATIO_OF[header.modality] if target.kind == "usual" else target.value
+        return header.uncompressed_bytes / ratio
+
+    def _sampled(self) -> list[int]:
+        """Frames that a search looks at, evenly spread."""
+        header = self.header
+        each = header.rows * header.columns * header.samples
+        count = min(max(SAMPLED_PIXELS // each, 1), SAMPLED_FRAMES, header.frames)
+        return sorted({round((n + 0.5) * header.frames / count - 0.5) for n in range(count)})
+
+    def _searches(self, index: int) -> list[Search]:
+        """The searches of a frame's planes, kept for frames that are sampled."""
+        if index not in self._kept:
+            images = self.images(self.source.frame(index))
+            self._kept[index] = [self._search(image) for image in images]
+        return self._kept[index]
+
+    def _reference_span(self) -> float:
+        """Range of values that nominal steps are about: the largest of the sampled frames."""
+        return max(self._searches(n)[0].prepared.mapping.span for n in self._sampled())
+
+    def _fixed_bytes(self) -> int:
+        dataset = self.source.dataset
+        first = self._searches(self._sampled()[0])[0].prepared
+        size = first.dataset_size
+        if dataset is not None and size == 0:
+            size = replace(first, image=replace(first.image, dataset=dataset)).dataset_size
+        return FIXED_BYTES + size
+
+    def _extrapolated(self, sizes: list[int]) -> float:
+        """Size of the file where the sampled planes take so many bytes."""
+        whole = sum(sizes) * self.header.frames / len(self._sampled())
+        return whole + self._fixed_bytes()
+
+    def _exact_size(self) -> float:
+        """Size of the file without any loss, from the sampled frames; cheap codings alone."""
+        sizes = []
+        for index in self._sampled():
+            for sample, search in enumerate(self._searches(index)):
+                coded = self._without_loss(search.prepared, sample)
+                sizes.append(len(pack_plane(coded.plane, self.header, sample)))
+        return self._extrapolated(sizes)
+
+    def _without_loss(self, prepared: Prepared, sample: int) -> Coded:
+        candidates = [as_pixels(prepared, 0, self.header)]
+        jpegls = as_jpegls(prepared.image, 0, self.header, sample)
+        return smallest([*candidates, *([jpegls] if jpegls else [])], self.header, sample)
+
+    def _exact_frame(self, frame: Frame) -> list[Coded]:
+        return [self.exactly(image, n) for n, image in enumerate(self.images(frame))]
+
+    def _each_alone(self, frame: Frame) -> list[Coded]:
+        """Meet the target with every plane by itself."""
+        found = []
+        for image in self.images(frame):
+            search = self._search(image)
+            found.append(self._coded(*search.meet(self.request.target)))
+        return found
+
+    def _weights(self) -> tuple[float, ...]:
+        return STEP_WEIGHTS[self.header.transform]
+
+    def _encoder_at(self, search: Search, step: float, sample: int) -> tuple[Encoder, int]:
+        """The encoder of a plane at a step in stored values of the first sample."""
+        return search.by_step(step * self._weights()[sample] / search.prepared.mapping.span)
+
+    def _size_at(self, step: float) -> float:
+        sizes = []
+        for index in self._sampled():
+            for sample, search in enumerate(self._searches(index)):
+                encoder, level = self._encoder_at(search, step, sample)
+                sizes.append(encoder.plane_size(level))
+        return self._extrapolated(sizes)
+
+    def _step_of_size(self, wanted: float) -> float:
+        """The finest step in stored values by which the file is no larger than wanted."""
+        span = self._reference_span()
+        low, high = _FINEST, _COARSEST
+        if self._size_at(2.0**high * span) > wanted:
+            smallest_size = self._size_at(2.0**high * span)
+            self._out_of_reach(smallest_size)
+        while high - low > _PRECISION:
+            middle = (low + high) / 2
+            if self._size_at(2.0**middle * span) > wanted:
+                low = middle
+            else:
+                high = middle
+        return float(2.0**high * span)

@@ -1,0 +1,252 @@
+"""Planes: what a file holds for one sample of one frame, and the chunks that it takes.
+
+docs/format.md, section "PLAN" and those of the chunks that follow it, is the law for the layout.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from radcodec.container.chunks import pack_chunk
+from radcodec.container.header import Header
+from radcodec.container.layers import (
+    MODEL_ID_LENGTH,
+    PixelBlocks,
+    Refinement,
+    Residual,
+    pack_pixels,
+    pack_refinement,
+    pack_residual,
+    pack_tiles,
+    unpack_pixels,
+    unpack_refinement,
+    unpack_residual,
+    unpack_tiles,
+)
+from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
+
+#: Names of the coding codes 0, 1, 2.
+CODINGS = ("networks", "pixels", "jpegls")
+#: Chunks that may follow PLAN for each coding; those in capitals of `NEEDED` must.
+ALLOWED = {
+    "networks": ("MASK", "PIXL", "LATN", "REFN", "RESD", "UNUS"),
+    "pixels": ("MASK", "RESD", "UNUS"),
+    "jpegls": ("JPLS", "UNUS"),
+}
+NEEDED = {"networks": "LATN", "pixels": "RESD", "jpegls": "JPLS"}
+#: Depth by which the tiles of a plane without networks are laid out; they are the same at any.
+ANY_DEPTH = 1
+
+_LAYOUT = struct.Struct("<4B2iI")
+_I32 = struct.Struct("<i")
+_BIT = struct.Struct("<BI")
+_MOST_BITS = 16
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One sample of one frame.
+
+    Attributes
+    ----------
+    coding : str
+        One of `CODINGS`: what the values come from.
+    low, high : int
+        Intensity map: values with ``low <= high``, the range of what is not background.
+    checksum : int
+        CRC-32 of the decoded values as little-endian int32 in raster order.
+    depth : int
+        Digest units of the first layer's networks, 1 to 4; 0 without networks.
+    level : int
+        Row of the first layer's gain table, 0 to 255; 0 without networks.
+    model_id : bytes
+        Of the first layer's decompressor bundle, 16 bytes; empty without networks.
+    tiles : list of bytes
+        Entropy-coded latent tiles of the first layer in raster order; empty without networks.
+    mask : (int, bytes) or None
+        Value of the background, and its coded mask.
+    pixels : PixelBlocks or None
+        Blocks that are coded as pixels.
+    refinement : Refinement or None
+        Second layer.
+    residual : Residual or None
+        What all of the above leave.
+    stream : bytes or None
+        JPEG-LS code stream.
+    unused : tuple of (int, bytes)
+        Number of each bit above the stored ones that is in use, and the coded mask of where it
+        differs from zero or sign extension.
+    """
+
+    coding: str
+    low: int
+    high: int
+    checksum: int = 0
+    depth: int = 0
+    level: int = 0
+    model_id: bytes = b""
+    tiles: list[bytes] = field(default_factory=list)
+    mask: tuple[int, bytes] | None = None
+    pixels: PixelBlocks | None = None
+    refinement: Refinement | None = None
+    residual: Residual | None = None
+    stream: bytes | None = None
+    unused: tuple[tuple[int, bytes], ...] = ()
+
+    def check(self, header: Header, sample: int) -> None:
+        """Raise `FormatError` where a field is outside its range."""
+        if self.coding not in CODINGS:
+            raise FormatError(f"PLAN: there is no coding {self.coding!r}")
+        if self.coding == "networks":
+            _supported("depth", 1 <= self.depth <= 4, self.depth)
+            _valid("quality level", 0 <= self.level <= 255, self.level)
+            _valid("model id", len(self.model_id) == MODEL_ID_LENGTH, self.model_id.hex())
+        else:
+            _valid("depth without networks", self.depth == 0, self.depth)
+            _valid("level without networks", self.level == 0, self.level)
+            _valid("model id without networks", not self.model_id, self.model_id.hex())
+        least, most = header.plane_range(sample)
+        ordered = least <= self.low <= self.high <= most
+        _valid("intensity map", ordered, f"{self.low}..{self.high}")
+        _valid("checksum", 0 <= self.checksum < 2**32, self.checksum)
+        if self.mask is not None and not least <= self.mask[0] <= most:
+            raise FormatError(
+                f"MASK: the background value {self.mask[0]} is not within {least}..{most}"
+            )
+        for bit, _ in self.unused:
+            if not header.bits_stored <= bit < header.bits_allocated or header.samples != 1:
+                raise FormatError(f"UNUS: bit {bit} is not one of those that are not stored")
+        numbers = [bit for bit, _ in self.unused]
+        if numbers != sorted(set(numbers)):
+            raise FormatError("UNUS: its bits are not in ascending order")
+
+
+def pack_plane(plane: Plane, header: Header, sample: int) -> bytes:
+    """Return the chunks of a plane.
+
+    Raises
+    ------
+    FormatError
+        A field is outside its range, or a part does not go with the coding.
+    LimitError
+        More than a chunk holds.
+    """
+    plane.check(header, sample)
+    grid = header.grid(plane.depth or ANY_DEPTH)
+    fields = (CODINGS.index(plane.coding), plane.depth, plane.level, 0)
+    head = _LAYOUT.pack(*fields, plane.low, plane.high, plane.checksum) + plane.model_id
+    parts = {"PLAN": head}
+    if plane.mask is not None:
+        parts["MASK"] = _I32.pack(plane.mask[0]) + plane.mask[1]
+    if plane.pixels is not None:
+        parts["PIXL"] = pack_pixels(plane.pixels, grid)
+    if plane.coding == "networks":
+        parts["LATN"] = pack_tiles(plane.tiles, grid)
+    elif plane.tiles:
+        raise FormatError("PLAN: a plane without networks has no latent")
+    if plane.refinement is not None:
+        parts["REFN"] = pack_refinement(plane.refinement, grid)
+    if plane.residual is not None:
+        parts["RESD"] = pack_residual(plane.residual, grid)
+    if plane.stream is not None:
+        parts["JPLS"] = plane.stream
+    if plane.unused:
+        parts["UNUS"] = b"".join(_BIT.pack(b, len(coded)) + coded for b, coded in plane.unused)
+    _check_parts(plane.coding, parts)
+    return b"".join(pack_chunk(kind, payload) for kind, payload in parts.items())
+
+
+def unpack_plane(payloads: Mapping[str, bytes], header: Header, sample: int) -> Plane:
+    """Read a plane from the payloads of its chunks by type.
+
+    Raises
+    ------
+    CorruptError
+        A payload has the wrong length, or its parts do not fit.
+    UnsupportedVersionError
+        A field holds a value that this version does not know.
+    FormatError
+        A field is out of range, or a chunk is missing or does not go with the coding.
+    """
+    head = payloads["PLAN"]
+    if len(head) < _LAYOUT.size:
+        raise CorruptError(f"PLAN holds {len(head)} bytes, too few for its fields")
+    coding, depth, level, reserved, low, high, checksum = _LAYOUT.unpack_from(head)
+    _supported("coding", coding < len(CODINGS), coding)
+    _supported("reserved field", reserved == 0, reserved)
+    name = CODINGS[coding]
+    expected = _LAYOUT.size + (MODEL_ID_LENGTH if name == "networks" else 0)
+    if len(head) != expected:
+        raise CorruptError(f"PLAN holds {len(head)} bytes, not {expected}")
+    _check_parts(name, payloads)
+    plane = Plane(name, low, high, checksum, depth, level, head[_LAYOUT.size :])
+    plane.check(header, sample)
+    grid = header.grid(depth or ANY_DEPTH)
+    mask, pixels = payloads.get("MASK"), payloads.get("PIXL")
+    refinement, residual = payloads.get("REFN"), payloads.get("RESD")
+    whole = Plane(
+        coding=name,
+        low=low,
+        high=high,
+        checksum=checksum,
+        depth=depth,
+        level=level,
+        model_id=plane.model_id,
+        tiles=unpack_tiles(payloads["LATN"], grid) if name == "networks" else [],
+        mask=None if mask is None else _unpack_mask(mask),
+        pixels=None if pixels is None else unpack_pixels(pixels, grid),
+        refinement=None if refinement is None else unpack_refinement(refinement, grid),
+        residual=None if residual is None else unpack_residual(residual, grid),
+        stream=payloads.get("JPLS"),
+        unused=_unpack_unused(payloads.get("UNUS", b"")),
+    )
+    whole.check(header, sample)
+    return whole
+
+
+def _check_parts(coding: str, parts: Mapping[str, bytes]) -> None:
+    for kind in parts:
+        if kind != "PLAN" and kind not in ALLOWED[coding]:
+            raise FormatError(f"the {kind} chunk does not go with the coding {coding}")
+    if NEEDED[coding] not in parts:
+        raise FormatError(f"a plane holds no {NEEDED[coding]} chunk, so no image")
+
+
+def _unpack_mask(payload: bytes) -> tuple[int, bytes]:
+    if len(payload) < _I32.size:
+        raise CorruptError(f"MASK holds {len(payload)} bytes, too few for its value")
+    (value,) = _I32.unpack_from(payload)
+    return value, payload[_I32.size :]
+
+
+def _unpack_unused(payload: bytes) -> tuple[tuple[int, bytes], ...]:
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    while at < len(payload):
+        if len(payload) < at + _BIT.size or len(found) == _MOST_BITS:
+            raise CorruptError("UNUS: its lengths do not fit the chunk; get a new copy of the file")
+        bit, length = _BIT.unpack_from(payload, at)
+        at += _BIT.size
+        if length > len(payload) - at:
+            raise CorruptError("UNUS: its lengths do not fit the chunk; get a new copy of the file")
+        found.append((bit, payload[at : at + length]))
+        at += length
+    return tuple(found)
+
+
+def _supported(what: str, holds: bool, value: object) -> None:
+    if not holds:
+        raise UnsupportedVersionError(
+            f"PLAN: {what} is {value}, which this version does not know; "
+            "use a newer version of radcodec"
+        )
+
+
+def _valid(what: str, holds: bool, value: object) -> None:
+    if not holds:
+        raise FormatError(
+            f"PLAN: {what} is {value}, which is out of range; the program that wrote "
+            "the file is at fault, compress the image again"
+        )
