@@ -30,7 +30,7 @@ from radcodec.errors import DicomError, RadcodecError
 from radcodec.reading.image import Frame, Layout
 from radcodec.writing.elements import DataSet, make_element
 from radcodec.writing.explicit import Part10, read_part10
-from radcodec.writing.frames import frame_words, write_encapsulated, write_native
+from radcodec.writing.frames import coded_photometric, frame_words, write_encapsulated, write_native
 from radcodec.writing.lossy import LossyRecord, record_loss
 from radcodec.writing.secondary import derived_uid, secondary_capture
 from radcodec.writing.subset import keep_frames
@@ -89,7 +89,7 @@ def write_dicom(
 
     Against the source these elements differ:
 
-    - Image pixel description where it is missing or says something else than `layout`, and
+    - The image pixel description where it is missing or says something else than `layout`, and
       NumberOfFrames.  BitsStored and HighBit stay where the whole word was coded.
     - PixelData; offset tables, and group lengths of groups that have changed, are dropped.
     - In the file meta information TransferSyntaxUID, SOP class and instance, and the
@@ -227,7 +227,7 @@ def _edit(
     is_subset = selected is not None and list(selected) != list(range(frames_before))
     if selected is not None and is_subset:
         keep_frames(data, selected, frames_before, uid)
-    _describe_pixels(data, layout)
+    _describe_pixels(data, layout, _SYNTAXES[options.transfer_syntax])
     lossy = not record.lossless
     renewed = is_subset or (lossy and not options.keep_uid) or not uid
     if lossy:
@@ -242,7 +242,7 @@ def _edit(
     data.drop_stale_lengths()
 
 
-def _describe_pixels(data: DataSet, layout: Layout) -> None:
+def _describe_pixels(data: DataSet, layout: Layout, syntax: UID) -> None:
     """Make the Image Pixel module (PS3.3 C.7.6.3) say what the layout does."""
     numbers = {
         _SAMPLES: layout.samples,
@@ -258,13 +258,15 @@ def _describe_pixels(data: DataSet, layout: Layout) -> None:
         del numbers[_STORED]
         if data.integer(_HIGH_BIT) is not None:
             del numbers[_HIGH_BIT]
-    if layout.samples > 1:
+    # RLE codes planes whatever this says, and ultrasound has rules for it (PS3.3 C.8.5.6.1.16).
+    if layout.samples > 1 and not (syntax == RLELossless and data.integer(_PLANAR) in (0, 1)):
         numbers[_PLANAR] = 0
     for tag, value in numbers.items():
         if data.integer(tag) != value:
             data.put_short(tag, value)
-    if data.text(_PHOTOMETRIC) != [layout.photometric]:
-        data.put_text(_PHOTOMETRIC, "CS", layout.photometric)
+    photometric = coded_photometric(layout, syntax)
+    if data.text(_PHOTOMETRIC) != [photometric]:
+        data.put_text(_PHOTOMETRIC, "CS", photometric)
     if (data.integer(_FRAMES) or 1) != layout.frames:
         data.put_text(_FRAMES, "IS", str(layout.frames))
 

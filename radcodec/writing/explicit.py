@@ -7,15 +7,12 @@ Nested sequences are converted too; the retired group lengths, wrong then, are l
 
 from __future__ import annotations
 
-import io
-import warnings
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from pydicom import dcmread
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from radcodec.errors import DicomError, LimitError
 from radcodec.reading.image import MAX_PIXELS
@@ -95,13 +92,8 @@ def read_part10(dataset: bytes) -> Part10:
         meta_elements = [_converted(one, encoding, False, {}) for one in meta_elements]
     meta = DataSet(meta_elements)
     if meta.text(0x00020010) == [DeflatedExplicitVRLittleEndian]:
-        encoding, body = EXPLICIT, _inflated(body)
-    else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = dcmread(io.BytesIO(dataset), force=True, stop_before_pixels=True)
-        implicit, little = found.original_encoding
-        encoding = Encoding(bool(implicit), little is not False)
+        body = _inflated(body)
+    encoding = _encoding_of(body, meta.text(0x00020010))
     elements, tail = to_explicit(body, encoding)
     if encoding != EXPLICIT and tail.strip(b"\0"):
         raise DicomError(
@@ -111,6 +103,15 @@ def read_part10(dataset: bytes) -> Part10:
     # Groups of commands and of meta information are no part of a data set (PS3.10 7.1).
     kept = [element for element in elements if element.tag >> 16 not in (0x0000, 0x0002)]
     return Part10(dataset[:128] if has_preamble else bytes(128), meta, DataSet(kept, tail))
+
+
+def _encoding_of(body: bytes, syntax: list[str]) -> Encoding:
+    """Tell a data set's encoding by its first element; transfer syntaxes are often wrong."""
+    if not (body[4:6].isalpha() and body[4:6].isupper()):
+        return EXPLICIT if not body else IMPLICIT
+    # A data set starts with a low group: a high one has its bytes swapped.
+    swapped = int.from_bytes(body[:2], "little") >= 1024
+    return Encoding(little=not (syntax == [ExplicitVRBigEndian] or (not syntax and swapped)))
 
 
 def _inflated(body: bytes) -> bytes:

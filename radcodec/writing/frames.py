@@ -129,6 +129,16 @@ def write_encapsulated(
     target.seek(end)
 
 
+def coded_photometric(layout: Layout, syntax: UID) -> str:
+    """Return PhotometricInterpretation as written: RGB in JPEG 2000 is transformed losslessly.
+
+    Some objects, such as those of ultrasound, do not allow it untransformed (PS3.3 C.8.5.6.1.2).
+    """
+    if syntax == JPEG2000Lossless and layout.photometric == "RGB":
+        return "YBR_RCT"
+    return layout.photometric
+
+
 def encode_frame(frame: Frame, layout: Layout, syntax: UID, number: int) -> bytes:
     """Compress a frame losslessly, and decode it to make sure.
 
@@ -141,6 +151,8 @@ def encode_frame(frame: Frame, layout: Layout, syntax: UID, number: int) -> byte
     """
     name = syntax.name
     coded = syntax in (JPEG2000Lossless, JPEGLSLossless)
+    # Named, since the GDCM that pydicom would otherwise prefer can abort the process.
+    plugin = "pyjpegls" if syntax == JPEGLSLossless else "pylibjpeg"
     advice = 'choose the transfer syntax "explicit" or "rle"'
     if coded and frame.unused is not None:
         raise DicomError(
@@ -156,22 +168,30 @@ def encode_frame(frame: Frame, layout: Layout, syntax: UID, number: int) -> byte
         # RLE codes the bytes of whole words.
         "bits_stored": layout.bits_stored if coded else layout.bits_allocated,
         "pixel_representation": int(layout.signed and coded),
-        "photometric_interpretation": layout.photometric,
+        "photometric_interpretation": coded_photometric(layout, syntax),
         "number_of_frames": 1,
     }
     if layout.samples > 1:
         shape["planar_configuration"] = 0
     try:
-        stream = get_encoder(syntax).encode(words.tobytes(), index=0, **shape)
+        stream = get_encoder(syntax).encode(
+            words.tobytes(), index=0, encoding_plugin=plugin, **shape
+        )
         decoded, _ = get_decoder(syntax).as_array(
-            _one_fragment(stream), index=0, raw=True, **shape | {"pixel_keyword": "PixelData"}
+            _one_fragment(stream),
+            index=0,
+            raw=True,
+            decoding_plugin=plugin,
+            **shape | {"pixel_keyword": "PixelData"},
         )
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in a compiled plugin is no Exception
+        # The last line of pydicom's is what the plugin says; OpenJPEG refuses sides under 32.
+        reason = str(error).strip().rpartition("\n")[2].strip()
         raise DicomError(
             f"frame {number} ({layout.rows} x {layout.columns}, {layout.bits_stored} bits) "
-            f"cannot be written as {name} ({error}); {advice}"
+            f"cannot be written as {name} ({reason}); {advice}"
         ) from error
     mask = (1 << (layout.bits_stored if coded else layout.bits_allocated)) - 1
     before = words.astype(np.int32).reshape(decoded.shape) & mask

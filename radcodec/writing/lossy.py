@@ -114,6 +114,8 @@ def record_loss(
     per_frame = data.get(FRAME_GROUPS)
     shared = data.get(SHARED_GROUPS)
     in_frames = per_frame is not None and _has_in_items(per_frame, _DERIVATION_IMAGE)
+    if predecessor is not None:
+        _append_evidence(data, predecessor)
     if in_frames or shared is None or not list(items(as_sequence(shared).value)):
         _edit_items(data, FRAME_GROUPS, in_groups)
     else:
@@ -165,9 +167,7 @@ def _append_derivation(
         data.put(make_element(_DESCRIPTION, "ST", text))
     _append_item(data, _DERIVATION_CODE, _code("113040", "Lossy Compression"))
     if predecessor is not None:
-        item = DataSet([])
-        item.put_text(0x00081150, "UI", predecessor[0])
-        item.put_text(0x00081155, "UI", predecessor[1])
+        item = _reference(predecessor)
         purpose = (
             _code("121322", "Source image for image processing operation")
             if was_lossy
@@ -175,6 +175,27 @@ def _append_derivation(
         )
         _append_item(item, 0x0040A170, purpose)
         _append_item(data, _SOURCE_IMAGE, item)
+
+
+def _append_evidence(data: DataSet, predecessor: tuple[str, str]) -> None:
+    """Append to SourceImageEvidenceSequence, which lists sources of the functional groups."""
+    study, series = data.text(0x0020000D), data.text(0x0020000E)
+    if not study or not series:
+        return
+    in_study, in_series = DataSet([]), DataSet([])
+    in_series.put_text(0x0020000E, "UI", series[0])
+    _append_item(in_series, 0x00081199, _reference(predecessor))
+    in_study.put_text(0x0020000D, "UI", study[0])
+    _append_item(in_study, 0x00081115, in_series)
+    _append_item(data, 0x00089154, in_study)
+
+
+def _reference(instance: tuple[str, str]) -> DataSet:
+    """Return the item that refers to an instance by its SOP class and instance UID."""
+    item = DataSet([])
+    item.put_text(0x00081150, "UI", instance[0])
+    item.put_text(0x00081155, "UI", instance[1])
+    return item
 
 
 def _code(value: str, meaning: str) -> DataSet:

@@ -36,12 +36,12 @@ def secondary_capture(identity: bytes) -> bytes:
         "ReferringPhysicianName",
         "AccessionNumber",
         "SeriesNumber",
+        # Whether a paired part of the body is shown is unknown.
+        "Laterality",
         "PatientOrientation",
         "InstanceNumber",
     ]:
         setattr(target, keyword, None)
-    # dciodvfy asks for a number or a date of an image without a position.
-    target.InstanceNumber = "1"
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         setattr(target, keyword, derived_uid(f"{keyword} {identity.hex()}"))
     target.file_meta = FileMetaDataset()

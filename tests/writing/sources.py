@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import FileDataset, dcmread
 from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radcodec.reading.image import Frame, Layout
 
+_TAG = b"\xe0\x7f\x10\0"
 _DECODED = {"YBR_FULL_422": "YBR_FULL", "YBR_RCT": "RGB", "YBR_ICT": "RGB"}
 
 
@@ -70,7 +72,8 @@ def _cut(data: bytes, source: FileDataset) -> bytes:
         head = 132 + 12 + source.file_meta.FileMetaInformationGroupLength
         data = data[:head] + zlib.decompress(data[head:], -zlib.MAX_WBITS)
     element = source["PixelData"]
-    implicit, _ = source.original_encoding
+    # The transfer syntax may say something else than what the data set is.
+    implicit = element.file_tell is not None and data[element.file_tell - 8 :][:4] == _TAG
     assert element.file_tell is not None
     # pydicom counts from the start of what it inflated.
     begin = element.file_tell - (8 if implicit else 12) + head
@@ -84,9 +87,8 @@ def _cut(data: bytes, source: FileDataset) -> bytes:
 
 
 def _decode(source: FileDataset) -> tuple[Layout, list[Frame]]:
-    syntax = source.file_meta.get("TransferSyntaxUID") or (
-        "1.2.840.10008.1.2" if source.original_encoding[0] else "1.2.840.10008.1.2.1"
-    )
+    guess = ImplicitVRLittleEndian if source.original_encoding[0] else ExplicitVRLittleEndian
+    syntax: UID = source.file_meta.get("TransferSyntaxUID") or guess
     source.file_meta.TransferSyntaxUID = syntax
     pixels, _ = get_decoder(syntax).as_array(source, raw=True)
     samples, count = source.SamplesPerPixel, int(source.get("NumberOfFrames") or 1)
