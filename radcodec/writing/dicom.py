@@ -132,6 +132,8 @@ def write_dicom(
         A compressed frame does not decode to what it was.
     """
     syntax = _SYNTAXES[options.transfer_syntax]
+    if selected is not None and len(selected) != layout.frames:
+        raise ValueError(f"{len(selected)} frames selected, {layout.frames} in the layout")
     try:
         part10 = read_part10(secondary_capture(record.identity) if dataset is None else dataset)
         data = part10.data
@@ -254,7 +256,8 @@ def _describe_pixels(data: DataSet, layout: Layout, syntax: UID) -> None:
         _SIGNED: int(layout.signed),
     }
     # Where the whole word was coded, an odd pair of BitsStored and HighBit still holds.
-    if layout.bits_stored == layout.bits_allocated and data.integer(_STORED):
+    whole = layout.bits_stored == layout.bits_allocated == data.integer(_ALLOCATED)
+    if whole and 1 <= (data.integer(_STORED) or 0) <= layout.bits_allocated:
         del numbers[_STORED]
         if data.integer(_HIGH_BIT) is not None:
             del numbers[_HIGH_BIT]
