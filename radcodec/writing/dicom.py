@@ -1,59 +1,165 @@
 """DICOM files of restored images: the original data set around new pixels.
 
-Kept as in the source: every element but those named in `dicom_bytes`.  Values of
-elements that pydicom cannot interpret are carried over as bytes.
+Every element of an Explicit VR Little Endian source comes back byte for byte, but for those
+that `write_dicom` lists.  Other sources are converted, values unchanged.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import uuid
-import warnings
-from dataclasses import dataclass
+import re
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import DataElement, Dataset, dcmread
-from pydicom import config as pydicom_config
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import FileMetaDataset
-from pydicom.filewriter import dcmwrite
-from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
-from pydicom.valuerep import VR
+from pydicom.uid import (
+    UID,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
-from radcodec.errors import DicomError
+from radcodec.errors import DicomError, RadcodecError
+from radcodec.reading.image import Frame, Layout
+from radcodec.writing.elements import DataSet, make_element
+from radcodec.writing.explicit import Part10, read_part10
+from radcodec.writing.frames import coded_photometric, frame_words, write_encapsulated, write_native
+from radcodec.writing.lossy import LossyRecord, record_loss
+from radcodec.writing.secondary import derived_uid, secondary_capture
+from radcodec.writing.subset import keep_frames
 
-_KNOWN_VRS = frozenset(vr.value for vr in VR)
-_WORD_BYTES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
+__all__ = ["DicomOptions", "LossyRecord", "dicom_bytes", "write_dicom"]
+
+#: Names this implementation in the files that it writes (PS3.10 7.1).
+IMPLEMENTATION_CLASS_UID = "2.25.224359924200501088518265333000445895942"
+_SYNTAXES = {
+    "explicit": ExplicitVRLittleEndian,
+    "jpeg2000-lossless": JPEG2000Lossless,
+    "jpegls-lossless": JPEGLSLossless,
+    "rle": RLELossless,
+}
+_PIXEL_DATA = 0x7FE00010
+_SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
+_SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
+_ROWS, _COLUMNS = 0x00280010, 0x00280011
+_ALLOCATED, _STORED, _HIGH_BIT, _SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 
 
 @dataclass(frozen=True)
-class LossyRecord:
-    """What a file says about the lossy compression that its pixels went through.
+class DicomOptions:
+    """Choices for a DICOM file that is written.
 
     Attributes
     ----------
-    ratio : float
-        Uncompressed pixel bytes over compressed bytes; above 0.
-    max_error : int or None
-        Largest absolute difference of stored values; 0 means that nothing was lost.
-    method : str
-        Code string for LossyImageCompressionMethod, at most 16 characters.
-    description : str
-        Text for DerivationDescription.
+    transfer_syntax : str
+        "explicit" for uncompressed pixels in Explicit VR Little Endian; "jpeg2000-lossless",
+        "jpegls-lossless" or "rle" for compressed ones, without further loss.
+    keep_uid : bool
+        True keeps SOPInstanceUID though pixels have changed, against PS3.3 C.7.6.1.1.5: for
+        those who replace the source by the file.  A subset of frames gets a new one all the same.
     """
 
-    ratio: float
-    max_error: int | None = None
-    method: str = "RADCODEC"
-    description: str = "Lossy compression by radcodec"
+    transfer_syntax: Literal["explicit", "jpeg2000-lossless", "jpegls-lossless", "rle"] = "explicit"
+    keep_uid: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.ratio < 1e12:
-            raise ValueError(f"compression ratio {self.ratio} is out of range")
-        if not 1 <= len(self.method) <= 16:
-            raise ValueError(f"method {self.method!r} is not 1 to 16 characters")
+        if self.transfer_syntax not in _SYNTAXES:
+            known = ", ".join(_SYNTAXES)
+            raise ValueError(f"transfer syntax {self.transfer_syntax!r} is none of {known}")
+
+
+def write_dicom(
+    target: BinaryIO,
+    frames: Iterable[Frame],
+    *,
+    layout: Layout,
+    dataset: bytes | None,
+    record: LossyRecord,
+    options: DicomOptions,
+    selected: Sequence[int] | None = None,
+) -> None:
+    """Write a Part 10 file, one frame at a time.
+
+    Against the source these elements differ:
+
+    - The image pixel description where it is missing or says something else than `layout`, and
+      NumberOfFrames.  BitsStored and HighBit stay where the whole word was coded.
+    - PixelData; offset tables, and group lengths of groups that have changed, are dropped.
+    - In the file meta information TransferSyntaxUID, SOP class and instance, and the
+      implementation, which by PS3.10 7.1 is the one that wrote the file.
+    - If lossy LossyImageCompression, its Ratio and Method (one value appended to each), value
+      1 of ImageType and FrameType, DerivationDescription, DerivationCodeSequence and
+      SourceImageSequence (appended; in the Derivation Image functional group of enhanced
+      objects), Smallest/LargestImagePixelValue where present, and SOPInstanceUID, a function
+      of the old one and of `record.identity`, not of the transfer syntax.
+    - Of a subset of frames see `keep_frames`; it is another object, with another UID.
+
+    Elements of groups 0000 and 0002 inside the data set are dropped.  Digital signatures are
+    kept, though they cannot hold for changed elements.
+
+    Parameters
+    ----------
+    target : BinaryIO
+        Can seek; written from where it stands.  Worthless after an error.
+    frames : iterable of Frame
+        `layout.frames` frames.
+    layout : Layout
+        Of the frames given.
+    dataset : bytes or None
+        The source as `ImageSource.dataset`; None writes a minimal Secondary Capture.
+    record : LossyRecord
+        With `max_error` 0 the pixels are the source's, and nothing is flagged.
+    options : DicomOptions
+    selected : sequence of int, or None
+        Which of the source's frames these are, from 0; None for all.
+
+    Raises
+    ------
+    ValueError
+        Frames that do not fit the layout, or no identity where a new UID is needed.
+    DicomError
+        The data set cannot be written, or the transfer syntax cannot hold the frames.
+    LimitError
+        A deflated data set that inflates too far.
+    VerificationError
+        A compressed frame does not decode to what it was.
+    """
+    syntax = _SYNTAXES[options.transfer_syntax]
+    if selected is not None and len(selected) != layout.frames:
+        raise ValueError(f"{len(selected)} frames selected, {layout.frames} in the layout")
+    try:
+        part10 = read_part10(secondary_capture(record.identity) if dataset is None else dataset)
+        data = part10.data
+        _edit(data, part10.meta, layout, record, options, selected, from_dicom=dataset is not None)
+        _check_precision(data, layout, syntax)
+        _write_meta(target, part10, syntax)
+    except (RadcodecError, MissingIdentityError, OSError):
+        raise
+    except Exception as error:
+        raise DicomError(
+            f"the source data set cannot be written back ({type(error).__name__}: {error}); "
+            "restore to PNG instead"
+        ) from error
+    # In order of tags, as far as the source's elements are.
+    before = max((i + 1 for i, one in enumerate(data.elements) if one.tag < _PIXEL_DATA), default=0)
+    target.writelines(element.raw for element in data.elements[:before])
+    if syntax == ExplicitVRLittleEndian:
+        write_native(target, frames, layout)
+    else:
+        write_encapsulated(target, frames, layout, syntax)
+    target.writelines(element.raw for element in data.elements[before:])
+    target.write(data.tail)
+
+
+class MissingIdentityError(ValueError):
+    """A new UID is needed and the record has no digest of the pixels to make it from."""
 
 
 def dicom_bytes(
@@ -66,7 +172,7 @@ def dicom_bytes(
     dataset: bytes | None,
     quality: LossyRecord,
 ) -> bytes:
-    """Write an Explicit VR Little Endian Part 10 file.
+    """Return the Explicit VR Little Endian file of one grey image; see `write_dicom`.
 
     Parameters
     ----------
@@ -79,194 +185,127 @@ def dicom_bytes(
     dataset : bytes or None
         The source as `GreyImage.dataset`; None writes a minimal Secondary Capture.
     quality : LossyRecord
-        With `max_error` 0 the pixels are the source's, and nothing is flagged.
-
-    Returns
-    -------
-    bytes
-        The file.  Against the source these elements differ: the image pixel description
-        and PixelData; extended offset tables, group lengths and elements of groups 0000
-        and 0002 in the data set (dropped).  If lossy also (PS3.3 C.7.6.1.1.2 and
-        C.7.6.1.1.5) Smallest/LargestImagePixelValue (recomputed where present),
-        LossyImageCompression, its Ratio and Method (one value appended to each),
-        ImageType value 1, DerivationDescription, DerivationCodeSequence (one item
-        appended) and SOPInstanceUID, a function of the old one and of the pixels.
-        Overlays embedded in unused bits of the pixels are lost with those bits.
-
-    Raises
-    ------
-    ValueError
-        Stored values or bit depths out of range.
-    DicomError
-        The source data set cannot be written.
+        Identity and range of values are filled in.
     """
-    low = -(1 << (bits_stored - 1)) if signed else 0
     if bits_allocated not in (8, 16) or not 1 <= bits_stored <= bits_allocated:
         raise ValueError(f"{bits_stored} bits stored of {bits_allocated} allocated")
     if stored.ndim != 2 or not stored.size:
         raise ValueError(f"no grey image: shape {stored.shape}")
-    if stored.min() < low or stored.max() >= low + (1 << bits_stored):
-        raise ValueError(f"stored values do not fit {bits_stored} bits, signed {signed}")
-    # Two's complement in BitsStored bits, sign-extended to BitsAllocated.
-    packed = stored.astype(f"<i{bits_allocated // 8}" if signed else f"<u{bits_allocated // 8}")
-    pixels = packed.tobytes()
-    with warnings.catch_warnings(), pydicom_config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        try:
-            target = _secondary_capture() if dataset is None else _as_explicit(dataset)
-            _describe_pixels(target, stored, bits_allocated, bits_stored, signed, inverted)
-            target.PixelData = pixels + b"\0" * (len(pixels) % 2)
-            target["PixelData"].VR = "OB" if bits_allocated == 8 else "OW"
-            digest = hashlib.sha256(pixels).hexdigest()
-            if quality.max_error != 0:
-                _record_loss(target, quality, stored, signed)
-            if quality.max_error != 0 or not target.get("SOPInstanceUID"):
-                # UUID-derived UID, PS3.5 B.2: the same pixels always get the same one.
-                name = f"{target.get('SOPInstanceUID', '')} {digest}"
-                target.SOPInstanceUID = UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, name).int}")
-            return _file(target)
-        except Exception as error:
-            raise DicomError(
-                f"the source data set cannot be written back ({type(error).__name__}: {error}); "
-                "restore to PNG instead"
-            ) from error
-
-
-def _as_explicit(dataset: bytes) -> Dataset:
-    """Read the source data set so that it can be written as Explicit VR Little Endian."""
-    source = dcmread(io.BytesIO(dataset), force=True)
-    implicit, little = source.original_encoding
-    if implicit or not little:
-        _interpret(source, little is not False)
-    for tag in list(source.keys()):
-        raw: object = source.get_item(tag)
-        # A VR that DICOM does not know cannot be written; its bytes can, as UN.
-        if isinstance(raw, RawDataElement) and raw.VR not in _KNOWN_VRS:
-            source[tag] = DataElement(tag, "UN", raw.value or b"")
-    for tag in list(source.keys()):
-        if tag.group in (0x0000, 0x0002) or tag.group == 0x7FE0:
-            del source[tag]
-    return source
-
-
-def _interpret(source: Dataset, little: bool) -> None:
-    """Decode every element; words get little-endian order, the undecodable become UN.
-
-    pydicom swaps the bytes of numbers but not those of word strings such as OW.
-    """
-    for tag in list(source.keys()):
-        raw = source.get_item(tag)
-        try:
-            element = source[tag]
-            # Values that are converted lazily must fail here rather than when written.
-            _ = element.value
-        except Exception:  # noqa: BLE001 - whatever pydicom says of it, the bytes are kept
-            value = raw.value if isinstance(raw, RawDataElement) else b""
-            source[tag] = DataElement(tag, "UN", value)
-            continue
-        if element.VR == "SQ":
-            for item in element.value:
-                _interpret(item, little)
-        elif not little and element.VR in _WORD_BYTES and isinstance(element.value, bytes):
-            swapped = np.frombuffer(element.value, f">u{_WORD_BYTES[element.VR]}").byteswap()
-            element.value = swapped.tobytes()
-
-
-def _secondary_capture() -> Dataset:
-    """Return the least that a Secondary Capture image needs (PS3.3 A.8.1), with no patient."""
-    target = Dataset()
-    target.SOPClassUID = SecondaryCaptureImageStorage
-    target.Modality = "OT"
-    target.ConversionType = "WSD"
-    # Type 2: present but empty.
-    for keyword in [
-        "PatientName",
-        "PatientID",
-        "PatientBirthDate",
-        "PatientSex",
-        "StudyDate",
-        "StudyTime",
-        "StudyID",
-        "ReferringPhysicianName",
-        "AccessionNumber",
-        "SeriesNumber",
-        "InstanceNumber",
-        "PatientOrientation",
-    ]:
-        setattr(target, keyword, None)
-    return target
-
-
-def _describe_pixels(
-    target: Dataset, stored: NDArray[np.int32], allocated: int, bits: int, signed: bool, inv: bool
-) -> None:
-    """Set the Image Pixel module (PS3.3 C.7.6.3) for the new pixels."""
+    photometric = "MONOCHROME1" if inverted else "MONOCHROME2"
     rows, columns = stored.shape
-    target.SamplesPerPixel = 1
-    target.PhotometricInterpretation = "MONOCHROME1" if inv else "MONOCHROME2"
-    target.Rows, target.Columns = rows, columns
-    target.BitsAllocated, target.BitsStored, target.HighBit = allocated, bits, bits - 1
-    target.PixelRepresentation = int(signed)
-    # A Secondary Capture from PNG has no identity yet; give it one that repeats.
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
-        if target.get("ConversionType") == "WSD" and not target.get(keyword):
-            name = keyword + hashlib.sha256(stored.tobytes()).hexdigest()
-            setattr(target, keyword, UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, name).int}"))
-
-
-def _record_loss(
-    target: Dataset, quality: LossyRecord, stored: NDArray[np.int32], signed: bool
-) -> None:
-    """Add this compression to the attributes that tell of lossy ones (C.7.6.1.1.5)."""
-    for keyword, value in (
-        ("SmallestImagePixelValue", int(stored.min())),
-        ("LargestImagePixelValue", int(stored.max())),
-    ):
-        if keyword in target:
-            setattr(target, keyword, value)
-            target[keyword].VR = "SS" if signed else "US"
-    ratios = _values(target, "LossyImageCompressionRatio")
-    methods = _values(target, "LossyImageCompressionMethod")
-    # Values correspond by position, so a list that is short is filled with empty values.
-    earlier = max(len(ratios), len(methods))
-    pad_ratios, pad_methods = earlier - len(ratios), earlier - len(methods)
-    target.LossyImageCompression = "01"
-    target.LossyImageCompressionRatio = [*ratios, *[""] * pad_ratios, f"{quality.ratio:.6g}"]
-    target.LossyImageCompressionMethod = [*methods, *[""] * pad_methods, quality.method]
-    kind = _values(target, "ImageType")
-    target.ImageType = ["DERIVED", *(kind[1:] or ["PRIMARY"])]
-    before = str(target.get("DerivationDescription") or "").strip()
-    # ST holds 1024 characters; the older text comes first and is never cut.
-    text = f"{before}; {quality.description}" if before else quality.description
-    target.DerivationDescription = text if len(text) <= 1024 else before or text[:1024]
-    code = Dataset()
-    code.CodeValue = "113040"
-    code.CodingSchemeDesignator = "DCM"
-    code.CodeMeaning = "Lossy Compression"
-    target.DerivationCodeSequence = [*(target.get("DerivationCodeSequence") or []), code]
-
-
-def _values(target: Dataset, keyword: str) -> list[str]:
-    """Return an attribute's values as text, none when it is absent or empty."""
-    value = target.get(keyword)
-    if value is None or value == "":
-        return []
-    single = isinstance(value, (str, int, float))
-    return [str(part) for part in ([value] if single else value)]
-
-
-def _file(target: Dataset) -> bytes:
-    """Write the Part 10 file; the source's preamble and file meta information are kept."""
-    meta = getattr(target, "file_meta", None) or FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = (
-        target.get("SOPClassUID")
-        or meta.get("MediaStorageSOPClassUID")
-        or SecondaryCaptureImageStorage
+    layout = Layout(rows, columns, 1, 1, bits_allocated, bits_stored, signed, photometric)
+    frame = Frame(stored[None])
+    record = replace(
+        quality,
+        identity=hashlib.sha256(frame_words(frame, layout).tobytes()).digest(),
+        value_range=(int(stored.min()), int(stored.max())),
     )
-    target.SOPClassUID = meta.MediaStorageSOPClassUID
-    meta.MediaStorageSOPInstanceUID = target.SOPInstanceUID
-    target.file_meta = meta
-    out = io.BytesIO()
-    dcmwrite(out, target, implicit_vr=False, little_endian=True, enforce_file_format=True)
-    return out.getvalue()
+    target = BytesIO()
+    write_dicom(
+        target, [frame], layout=layout, dataset=dataset, record=record, options=DicomOptions()
+    )
+    return target.getvalue()
+
+
+def _edit(
+    data: DataSet,
+    meta: DataSet,
+    layout: Layout,
+    record: LossyRecord,
+    options: DicomOptions,
+    selected: Sequence[int] | None,
+    *,
+    from_dicom: bool,
+) -> None:
+    """Change what has to be changed in the data set."""
+    # Offset tables, and the length of what was encapsulated, tell of the source's pixel data.
+    for tag in (_PIXEL_DATA, 0x7FE00001, 0x7FE00002, 0x7FE00003, 0x7FE00000):
+        data.remove(tag)
+    if _SOP_CLASS not in data:
+        sop_class = (meta.text(0x00020002) or [SecondaryCaptureImageStorage])[0]
+        data.put_text(_SOP_CLASS, "UI", sop_class)
+    uid = (data.text(_SOP_INSTANCE) or [""])[0]
+    frames_before = data.integer(_FRAMES) or 1
+    is_subset = selected is not None and list(selected) != list(range(frames_before))
+    if selected is not None and is_subset:
+        keep_frames(data, selected, frames_before, uid)
+    _describe_pixels(data, layout, _SYNTAXES[options.transfer_syntax])
+    lossy = not record.lossless
+    renewed = is_subset or (lossy and not options.keep_uid) or not uid
+    if lossy:
+        has_predecessor = from_dicom and renewed and uid
+        predecessor = (data.text(_SOP_CLASS)[0], uid) if has_predecessor else None
+        record_loss(data, record, signed=layout.signed, predecessor=predecessor)
+    if renewed and from_dicom:
+        if not record.identity:
+            raise MissingIdentityError("a new SOPInstanceUID needs a digest of the pixels")
+        part = f" {list(selected)}" if selected is not None and is_subset else ""
+        data.put_text(_SOP_INSTANCE, "UI", derived_uid(f"{uid} {record.identity.hex()}{part}"))
+    data.drop_stale_lengths()
+
+
+def _describe_pixels(data: DataSet, layout: Layout, syntax: UID) -> None:
+    """Make the Image Pixel module (PS3.3 C.7.6.3) say what the layout does."""
+    numbers = {
+        _SAMPLES: layout.samples,
+        _ROWS: layout.rows,
+        _COLUMNS: layout.columns,
+        _ALLOCATED: layout.bits_allocated,
+        _STORED: layout.bits_stored,
+        _HIGH_BIT: layout.bits_stored - 1,
+        _SIGNED: int(layout.signed),
+    }
+    # Where the whole word was coded, an odd pair of BitsStored and HighBit still holds.
+    whole = layout.bits_stored == layout.bits_allocated == data.integer(_ALLOCATED)
+    if whole and 1 <= (data.integer(_STORED) or 0) <= layout.bits_allocated:
+        del numbers[_STORED]
+        if data.integer(_HIGH_BIT) is not None:
+            del numbers[_HIGH_BIT]
+    # RLE codes planes whatever this says, and ultrasound has rules for it (PS3.3 C.8.5.6.1.16).
+    if layout.samples > 1 and not (syntax == RLELossless and data.integer(_PLANAR) in (0, 1)):
+        numbers[_PLANAR] = 0
+    for tag, value in numbers.items():
+        if data.integer(tag) != value:
+            data.put_short(tag, value)
+    photometric = coded_photometric(layout, syntax)
+    if data.text(_PHOTOMETRIC) != [photometric]:
+        data.put_text(_PHOTOMETRIC, "CS", photometric)
+    if (data.integer(_FRAMES) or 1) != layout.frames:
+        data.put_text(_FRAMES, "IS", str(layout.frames))
+
+
+def _check_precision(data: DataSet, layout: Layout, syntax: UID) -> None:
+    """Refuse codestreams whose precision could not be what the data set says (PS3.5 8.2)."""
+    pair = data.integer(_STORED), data.integer(_HIGH_BIT)
+    if syntax not in (JPEG2000Lossless, JPEGLSLossless):
+        return
+    if pair != (layout.bits_stored, layout.bits_stored - 1):
+        raise DicomError(
+            f"BitsStored {pair[0]} and HighBit {pair[1]} leave the pixels out of place, which "
+            f'{syntax.name} cannot hold; choose the transfer syntax "explicit" or "rle"'
+        )
+
+
+def _write_meta(target: BinaryIO, part10: Part10, syntax: UID) -> None:
+    """Write preamble and file meta information; what need not change in it is the source's."""
+    meta, data = part10.meta, part10.data
+    meta.remove(0x00020000)
+    if 0x00020001 not in meta:
+        meta.put(make_element(0x00020001, "OB", b"\0\1"))
+    meta.put_text(0x00020002, "UI", data.text(_SOP_CLASS)[0])
+    meta.put_text(0x00020003, "UI", data.text(_SOP_INSTANCE)[0])
+    meta.put_text(0x00020010, "UI", syntax)
+    meta.put_text(0x00020012, "UI", IMPLEMENTATION_CLASS_UID)
+    meta.put_text(0x00020013, "SH", _version_name())
+    encoded = meta.encoded()
+    length = make_element(0x00020000, "UL", struct.pack("<I", len(encoded)))
+    target.write(part10.preamble + b"DICM" + length.raw + encoded)
+
+
+def _version_name() -> str:
+    """Return the implementation's version in 16 characters."""
+    try:
+        number = re.match(r"[\d.]*\d", version("radcodec"))
+    except PackageNotFoundError:
+        number = None
+    return f"RADCODEC_{number[0] if number else ''}"[:16]

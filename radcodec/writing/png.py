@@ -1,4 +1,4 @@
-"""Grey PNG files of restored images."""
+"""PNG files of restored images, grey or in colour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.multival import MultiValue
-from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut, apply_windowing
+from pydicom.pixels.processing import (
+    apply_color_lut,
+    apply_modality_lut,
+    apply_voi_lut,
+    apply_windowing,
+    convert_color_space,
+)
+
+from radcodec.errors import PngError
+from radcodec.reading.image import Layout
 
 
 def png_bytes(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
@@ -30,6 +39,101 @@ def png_bytes(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     target = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(array)).save(target, "PNG")
     return target.getvalue()
+
+
+def rgb_png(planes: NDArray[np.uint8]) -> bytes:
+    """Encode an 8-bit colour PNG.
+
+    Parameters
+    ----------
+    planes : ndarray of uint8, shape (3, rows, columns)
+        Red, green and blue.
+
+    Raises
+    ------
+    ValueError
+        Another dtype or shape, or an empty array.
+    """
+    if planes.dtype != np.uint8 or planes.ndim != 3 or len(planes) != 3 or planes.size == 0:
+        raise ValueError(f"PNG needs three uint8 planes, not {planes.dtype} {planes.shape}")
+    target = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0))).save(target, "PNG")
+    return target.getvalue()
+
+
+def raw_frame_png(planes: NDArray[np.int32], layout: Layout) -> bytes:
+    """Encode the stored values of a frame themselves, grey or colour.
+
+    Colour is written as it is stored: luminance and chrominance, and the indices of a palette,
+    are not converted.  Grey is as in `raw_png`.
+
+    Parameters
+    ----------
+    planes : ndarray of int32, shape (samples, rows, columns)
+        In the range of `layout.stored_range`.
+    layout : Layout
+        Of the frame.
+
+    Raises
+    ------
+    PngError
+        Colour of more than 8 bits, which no dependency writes.
+    ValueError
+        Values outside the range.
+    """
+    if layout.samples == 1:
+        return raw_png(
+            planes[0],
+            bits_allocated=layout.bits_allocated,
+            bits_stored=layout.bits_stored,
+            signed=layout.signed,
+        )
+    low, high = layout.stored_range
+    if planes.min() < low or planes.max() > high:
+        raise ValueError(f"stored values do not fit {layout.bits_stored} bits")
+    if layout.bits_allocated > 8:
+        raise PngError(
+            f"colour of {layout.bits_allocated} bits cannot be written to PNG as it is stored; "
+            "restore to DICOM, or leave --raw out"
+        )
+    return rgb_png((planes - low).astype(np.uint8))
+
+
+def display_frame_png(planes: NDArray[np.int32], layout: Layout, dataset: bytes | None) -> bytes:
+    """Encode an 8-bit PNG of a frame as a viewer would first show it.
+
+    Grey is shown as by `display_png`.  YBR_FULL is converted to RGB (PS3.3 C.7.6.3.1.2), a
+    palette is applied (C.7.9); where that is missing or broken, indices are shown as grey.
+
+    Parameters
+    ----------
+    planes : ndarray of int32, shape (samples, rows, columns)
+        In the range of `layout.stored_range`.
+    layout : Layout
+        Of the frame.
+    dataset : bytes or None
+        DICOM file without its pixels; None for a PNG.
+    """
+    if layout.photometric == "PALETTE COLOR" and dataset is not None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                source = dcmread(io.BytesIO(dataset), force=True)
+                looked_up = apply_color_lut(planes[0], source)
+        except Exception:  # noqa: BLE001 - a broken palette raises whatever its parts happen to raise
+            return display_png(planes[0], dataset, False)
+        if looked_up.dtype.itemsize > 1:
+            looked_up = looked_up >> 8
+        # A fourth plane is opacity.
+        return rgb_png(looked_up[..., :3].astype(np.uint8).transpose(2, 0, 1))
+    if layout.samples == 1:
+        return display_png(planes[0], dataset, layout.photometric == "MONOCHROME1")
+    low, high = layout.stored_range
+    colours = np.rint((planes - low) * (255.0 / (high - low))).clip(0, 255).astype(np.uint8)
+    if layout.photometric == "YBR_FULL":
+        converted = convert_color_space(colours.transpose(1, 2, 0), "YBR_FULL", "RGB")
+        colours = converted.transpose(2, 0, 1)
+    return rgb_png(colours)
 
 
 def raw_png(

@@ -27,7 +27,7 @@ PIXEL_DESCRIPTION = {
 LOSSY = {
     "SmallestImagePixelValue", "LargestImagePixelValue", "LossyImageCompression",
     "LossyImageCompressionRatio", "LossyImageCompressionMethod", "ImageType",
-    "DerivationDescription", "DerivationCodeSequence", "SOPInstanceUID",
+    "DerivationDescription", "DerivationCodeSequence", "SOPInstanceUID", "SourceImageSequence",
 }  # fmt: skip
 
 

@@ -11,7 +11,19 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from radcodec.writing.png import display_png, png_bytes, raw_png
+from radcodec.errors import PngError
+from radcodec.reading.image import Layout
+from radcodec.writing.png import (
+    display_frame_png,
+    display_png,
+    png_bytes,
+    raw_frame_png,
+    raw_png,
+    rgb_png,
+)
+
+from .samples import real
+from .sources import from_bytes
 
 
 def pixels(png: bytes) -> NDArray[np.int64]:
@@ -85,3 +97,45 @@ def test_raw_shifts_signed_values() -> None:
         raw_png(values + 1, bits_allocated=16, bits_stored=12, signed=True)
     with pytest.raises(ValueError, match="uint8"):
         png_bytes(np.zeros((2, 2), np.float32))  # type: ignore[arg-type]
+
+
+def test_rgb_is_written_as_it_is() -> None:
+    planes = np.random.default_rng(0).integers(0, 256, (3, 5, 7)).astype(np.int32)
+    layout = Layout(5, 7, 1, 3, 8, 8, False, "RGB")
+    for png in (
+        rgb_png(planes.astype(np.uint8)),
+        raw_frame_png(planes, layout),
+        display_frame_png(planes, layout, None),
+    ):
+        assert np.array_equal(pixels(png).transpose(2, 0, 1), planes)
+    with pytest.raises(ValueError, match="uint8"):
+        rgb_png(planes.astype(np.uint16))
+    with pytest.raises(ValueError, match="8 bits"):
+        raw_frame_png(planes + 1, layout)
+
+
+def test_colour_of_sixteen_bits_is_shown_but_not_written_raw() -> None:
+    layout = Layout(1, 2, 1, 3, 16, 16, False, "RGB")
+    planes = np.array([[[0, 65535]], [[32768, 257]], [[128, 129]]], np.int32)
+    shown = pixels(display_frame_png(planes, layout, None))
+    assert shown.tolist() == [[[0, 128, 0], [255, 1, 1]]]
+    with pytest.raises(PngError, match="restore to DICOM"):
+        raw_frame_png(planes, layout)
+
+
+def test_luminance_and_chrominance_are_shown_as_rgb() -> None:
+    layout = Layout(1, 3, 1, 3, 8, 8, False, "YBR_FULL")
+    # Black, white and red of PS3.3 C.7.6.3.1.2.
+    planes = np.array([[[0, 255, 76]], [[128, 128, 85]], [[128, 128, 255]]], np.int32)
+    shown = pixels(display_frame_png(planes, layout, None))
+    assert np.abs(shown - [[[0, 0, 0], [255, 255, 255], [254, 0, 0]]]).max() <= 1
+
+
+def test_palette_is_applied() -> None:
+    source = from_bytes(real("examples_palette.dcm"))
+    planes, parsed = source.frames[0].planes, source.parsed
+    shown = pixels(display_frame_png(planes, source.layout, source.dataset))
+    table = np.frombuffer(parsed.GreenPaletteColorLookupTableData, "<u2")
+    assert np.array_equal(shown[..., 1], table[planes[0]] >> 8)
+    grey = pixels(display_frame_png(planes, source.layout, header()))
+    assert grey.ndim == 2
