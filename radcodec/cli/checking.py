@@ -20,7 +20,7 @@ from radcodec.cli.tasks import Message
 
 
 @dataclass(frozen=True)
-class TestTask:
+class CheckTask:
     """Decode one file and compare its pixels with the hash recorded."""
 
     path: Path
@@ -46,4 +46,4 @@ class TestTask:
 def test(paths: tuple[Path, ...], recursive: bool, jobs: int, no_progress: bool) -> None:
     """Test .rcz files: checksums, a full decode, and the recorded hash of the pixels."""
     files = collect(paths, recursive=recursive, wanted=is_rcz)
-    run_tasks(files, TestTask, action="testing", jobs=jobs, progress=not no_progress)
+    run_tasks(files, CheckTask, action="testing", jobs=jobs, progress=not no_progress)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Generator
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from radcodec.cli.stopping import interruptions_held, raise_on_sigterm
+from radcodec.cli.stopping import TERMINATED, Terminated, interruptions_held, raise_on_sigterm
 from radcodec.cli.tasks import Failure, Message, Outcome, Task, attempt
 from radcodec.errors import RadcodecError
 
@@ -47,17 +49,20 @@ def run_jobs(
                         worker.begin(number, path, plan(path))
                     except Exception as error:  # noqa: BLE001 - one bad file stops no batch
                         done[number] = Outcome(failure=Failure.of(path, error))
-            busy = {worker.connection: worker for worker in crew if worker.number is not None}
-            for connection in wait(list(busy)) if busy else ():
-                assert isinstance(connection, Connection)
-                number, outcome = busy[connection].end()
-                done[number] = outcome
+            busy = [worker for worker in crew if worker.number is not None]
+            # With nobody busy, all files left have failed at once, and there is none to wait for.
+            ready = (
+                wait([worker.connection for worker in busy if worker.connection]) if busy else ()
+            )
+            for worker in busy:
+                if worker.connection in ready:
+                    number, outcome = worker.end()
+                    done[number] = outcome
             while shown in done:
                 outcome = done.pop(shown)
-                for message in outcome.messages:
-                    message.show()
+                failure = attempt(files[shown], partial(list, outcome.messages), Message.show)
                 shown += 1
-                yield outcome.failure
+                yield failure or outcome.failure
     finally:
         for worker in crew:
             worker.tell_to_stop()
@@ -127,7 +132,7 @@ class _Worker:
         self._process.join(_PATIENCE)
         code = self._process.exitcode
         if code is None or code >= 0:
-            return "ended without a word"
+            return f"ended with code {code}"
         with contextlib.suppress(ValueError):
             return f"was ended by {signal.Signals(-code).name}"
         return f"was ended by signal {-code}"
@@ -157,12 +162,16 @@ def _serve(connection: Connection) -> None:
         # An interruption reaches the whole group; the parent decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise_on_sigterm()
-    with contextlib.suppress(BaseException):
+    try:
         while True:
             path, task = connection.recv()
             messages: list[Message] = []
             failure = _attempt(path, task, messages)
             connection.send(Outcome(messages, failure))
+    except (EOFError, OSError):  # The parent has gone.
+        return
+    except Terminated:
+        sys.exit(TERMINATED)
 
 
 def _attempt(path: Path, task: Task, messages: list[Message]) -> Failure | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -12,6 +14,7 @@ import click
 
 from radcodec.cli import describe
 from radcodec.cli.options import note, verbosity
+from radcodec.cli.stopping import silence
 from radcodec.errors import OutputError, RadcodecError
 
 #: Exit code of a failure that has none of its own, and of a batch in which files failed.
@@ -43,26 +46,34 @@ class Message:
         Raises
         ------
         OutputError
-            Bytes of a result cannot be written to standard output.
+            Standard output cannot be written.
+        BrokenPipeError
+            Nobody reads the answers any more.
         """
-        if isinstance(self.content, bytes):
-            _deliver(self.content)
-        elif not self.answer:
+        if isinstance(self.content, str) and not self.answer:
             note(self.content, self.level)
-        elif verbosity() >= self.level:
-            click.echo(self.content)
+            return
+        try:
+            if isinstance(self.content, bytes):
+                _deliver(self.content)
+            elif verbosity() >= self.level:
+                click.echo(self.content)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError) and self.answer:
+                raise
+            silence(1)
+            raise OutputError(
+                f"standard output: cannot be written: {error.strerror or error}; "
+                "give it a reader and room, and run it again"
+            ) from error
 
 
 def _deliver(data: bytes) -> None:
     """Write a result to standard output; unlike text, a part of it is worth nothing."""
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(
-            f"standard output: cannot be written: {reason}; the result is lost, run it again"
-        ) from error
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
 
 
 #: Picklable where it is to run in another process; raises for a file that fails.
