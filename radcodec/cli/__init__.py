@@ -41,6 +41,16 @@ class LazyGroup(click.Group):
     It is also the one place where errors turn into a line of text and an exit code.
     """
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the whole command line; where even help cannot be printed, say that alone."""
+        open_closed_streams()
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            silence(1)
+            note(f"radcodec: {_unwritable(error)}", level=-1)
+            sys.exit(OutputError.exit_code)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in the order of `COMMANDS`."""
         return list(COMMANDS)
@@ -56,7 +66,6 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; no exception but Click's own leaves this method."""
-        open_closed_streams()
         try:
             result = super().invoke(ctx)
             _flush_answers()
@@ -90,10 +99,14 @@ def _flush_answers() -> None:
         raise
     except OSError as error:
         silence(1)
-        raise OutputError(
-            f"standard output: cannot be written: {error.strerror or error}; "
-            "redirect it to where there is room"
-        ) from error
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> OutputError:
+    return OutputError(
+        f"standard output: cannot be written: {error.strerror or error}; "
+        "redirect it to where there is room"
+    )
 
 
 def describe(error: Exception) -> str:
