@@ -7,15 +7,21 @@ quick; the codec is imported inside the commands.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 import traceback
 from typing import Any
 
 import click
 
-from radcodec.cli.options import verbosity
-from radcodec.errors import RadcodecError
+from radcodec.cli.options import note
+from radcodec.cli.stopping import (
+    INTERRUPTED,
+    TERMINATED,
+    Terminated,
+    open_closed_streams,
+    silence,
+)
+from radcodec.errors import OutputError, RadcodecError
 
 #: Module and function of each command, in the order in which help lists them.
 COMMANDS = {
@@ -35,6 +41,16 @@ class LazyGroup(click.Group):
     It is also the one place where errors turn into a line of text and an exit code.
     """
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the whole command line; where even help cannot be printed, say that alone."""
+        open_closed_streams()
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            silence(1)
+            note(f"radcodec: {_unwritable(error)}", level=-1)
+            sys.exit(OutputError.exit_code)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in the order of `COMMANDS`."""
         return list(COMMANDS)
@@ -52,20 +68,45 @@ class LazyGroup(click.Group):
         """Run a command; no exception but Click's own leaves this method."""
         try:
             result = super().invoke(ctx)
-            # What is still buffered must fail here, where a closed pipe is understood.
-            sys.stdout.flush()
+            _flush_answers()
             return result
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
-            # The reader has seen enough; keep Python from flushing into the closed pipe.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            # The reader has seen enough.
+            silence(1)
             ctx.exit(0)
+        except KeyboardInterrupt:
+            note("radcodec: interrupted", level=-1)
+            ctx.exit(INTERRUPTED)
+        except Terminated:
+            note("radcodec: terminated", level=-1)
+            ctx.exit(TERMINATED)
         except Exception as error:  # noqa: BLE001 - the last place before the user
-            click.echo(f"radcodec: {describe(error)}", err=True)
-            if verbosity(ctx) > 0:
-                click.echo(traceback.format_exc(), err=True, nl=False)
+            note(f"radcodec: {describe(error)}", level=-1)
+            note(traceback.format_exc().rstrip(), level=1)
             ctx.exit(error.exit_code if isinstance(error, RadcodecError) else 1)
+
+
+def _flush_answers() -> None:
+    """Flush standard output here, where its errors are understood, and not when Python ends."""
+    # Python has None for a stream that was closed before it started.
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(1)
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> OutputError:
+    return OutputError(
+        f"standard output: cannot be written: {error.strerror or error}; "
+        "redirect it to where there is room"
+    )
 
 
 def describe(error: Exception) -> str:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from radcodec.cli import describe
-from radcodec.cli.options import note, verbosity
+from radcodec.cli.jobs import run_jobs
+from radcodec.cli.options import note
 from radcodec.cli.outputs import RCZ_ENDING, SOURCE_ENDINGS
 from radcodec.cli.progress import FileProgress
-from radcodec.errors import InputError, RadcodecError
+from radcodec.cli.sources import read_file, refuse_folder
+from radcodec.cli.stopping import terminable
+from radcodec.cli.tasks import SOME_FAILED, Failure, Message, Task, attempt
+from radcodec.errors import InputError
+
+__all__ = [
+    "SOME_FAILED",
+    "collect",
+    "is_image",
+    "is_rcz",
+    "read_file",
+    "refuse_folder",
+    "run_batch",
+    "run_tasks",
+]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RCZ_SIGNATURE = b"\x89RCZ\r\n\x1a\n"
-#: Exit code where some or all of several files failed.
-SOME_FAILED = 1
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A file that failed: its path, one line about it, and its own exit code."""
-
-    path: Path
-    message: str
-    exit_code: int
 
 
 def _start_of(path: Path) -> bytes:
@@ -84,28 +86,6 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(here) / name
 
 
-def read_file(path: Path) -> bytes:
-    """Return the bytes of a file; `InputError` where it cannot be read."""
-    refuse_folder(path)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read: {error.strerror or error}; check the path"
-        ) from error
-
-
-def refuse_folder(path: Path) -> None:
-    """Raise `InputError` for a folder."""
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; add -r to take the files in it")
-
-
-def _named(path: Path, message: str) -> str:
-    """The message, with the file's name in front unless it is there already."""
-    return message if str(path) in message else f"{path}: {message}"
-
-
 def run_batch(
     files: list[Path],
     work: Callable[[Path], None],
@@ -113,16 +93,40 @@ def run_batch(
     action: str,
     progress: bool = True,
 ) -> None:
-    """Do `work` on each file, go on past failures, list them, and exit with their code.
+    """As `run_tasks`, for work that is done in this process and prints for itself."""
+
+    def plan(path: Path) -> Task:
+        def task() -> tuple[Message, ...]:
+            work(path)
+            return ()
+
+        return task
+
+    run_tasks(files, plan, action=action, progress=progress)
+
+
+def run_tasks(
+    files: list[Path],
+    plan: Callable[[Path], Task],
+    *,
+    action: str,
+    jobs: int = 1,
+    progress: bool = True,
+) -> None:
+    """Do a task on each file, go on past failures, list them, and exit with their code.
 
     Parameters
     ----------
     files : list of Path
         From `collect`.
-    work : callable
-        Takes a path; raises for a file that fails.
+    plan : callable
+        Takes a path and returns its task.  It is called here, file after file, and so may
+        decide what concerns several files; it raises for a file that fails at once.
     action : str
         For the progress bar, such as "compressing".
+    jobs : int
+        Number of processes.  With more than one, and more than one file, tasks must be
+        picklable; what they say is shown in the order of `files` all the same.
     progress : bool
         False for --no-progress.
 
@@ -136,21 +140,19 @@ def run_batch(
     if not files:
         raise InputError("there is no file to work on in the folders given")
     failures: list[Failure] = []
-    with FileProgress(len(files), action, enabled=progress) as bar:
-        for path in files:
-            bar.start(path.name)
-            try:
-                work(path)
-            except BrokenPipeError:
-                raise
-            except Exception as error:  # noqa: BLE001 - one bad file must not stop the batch
-                failure = _failure(path, error)
+    jobs = min(jobs, len(files))
+    with FileProgress(len(files), action, enabled=progress) as bar, terminable():
+        outcomes = _in_turn(files, plan, bar) if jobs == 1 else run_jobs(files, plan, jobs)
+        with contextlib.closing(outcomes):
+            for failure in outcomes:
+                bar.done()
+                if failure is None:
+                    continue
                 failures.append(failure)
-                if verbosity() > 0:
-                    note(traceback.format_exc().rstrip())
+                if failure.trace:
+                    note(failure.trace, level=1)
                 if len(files) > 1:
                     note(failure.message, level=-1)
-            bar.done()
     if not failures:
         return
     if len(files) == 1:
@@ -162,6 +164,14 @@ def run_batch(
     raise click.exceptions.Exit(SOME_FAILED)
 
 
-def _failure(path: Path, error: Exception) -> Failure:
-    code = error.exit_code if isinstance(error, RadcodecError) else SOME_FAILED
-    return Failure(path, _named(path, describe(error)), code)
+def _in_turn(
+    files: list[Path], plan: Callable[[Path], Task], bar: FileProgress
+) -> Generator[Failure | None, None, None]:
+    """Do the tasks here, one after the other; yield what each failed with, or None."""
+    for path in files:
+        bar.start(path.name)
+
+        def task(path: Path = path) -> Iterable[Message]:
+            return plan(path)()
+
+        yield attempt(path, task, Message.show)

@@ -3,35 +3,112 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from radcodec.cli.batch import collect, is_image, refuse_folder, run_batch
+from radcodec.cli.batch import collect, is_image, refuse_folder, run_tasks
 from radcodec.cli.options import (
     PositiveFloat,
     check_output_options,
+    jobs_option,
     loudness_options,
-    note,
     output_options,
     paths_argument,
     progress_option,
 )
 from radcodec.cli.outputs import (
     Destination,
+    Place,
     check_stdout,
     compressed_name,
-    remove_source,
-    write_file,
 )
-from radcodec.errors import UsageError
+from radcodec.cli.sources import Source
+from radcodec.cli.tasks import Message
+from radcodec.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     from radcodec.codec import Compressed
     from radcodec.rate import Target
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How each file of a run is compressed; as the arguments of `radcodec.codec.compress`.
+
+    `remove` says whether the source is deleted in the end.
+    """
+
+    modality: str | None
+    depth: int | None
+    refine: bool | None
+    target: Target
+    verify: bool
+    remove: bool
+
+
+@dataclass(frozen=True)
+class CompressTask:
+    """Compress one file to a place, or to standard output where there is none."""
+
+    path: Path
+    place: Place | None
+    settings: Settings
+
+    def __call__(self) -> Iterator[Message]:
+        """Do it.
+
+        Raises
+        ------
+        RadcodecError
+            As `radcodec.reading.read_image` and `radcodec.codec.compress`; or the source
+            has changed meanwhile, the result cannot be written, or is not what it should
+            be on disk.
+        """
+        from radcodec.codec import compress as compress_image
+        from radcodec.reading import read_image
+
+        settings = self.settings
+        source = Source(self.path)
+        begin = time.perf_counter()
+        result = compress_image(
+            read_image(self.path),
+            modality=settings.modality,
+            depth=settings.depth,
+            refine=settings.refine,
+            target=settings.target,
+            verify=settings.verify,
+        )
+        seconds = time.perf_counter() - begin
+        if self.place is None:
+            source.check()
+            yield Message(result.data)
+        else:
+            with self.place.open(source) as file:
+                file.write(result.data)
+        yield Message(_line(self.path, self.place, result, seconds))
+        if len(result.data) > source.size:
+            yield Message(
+                f"{self.path}: the result is larger than its source, which is compressed "
+                "already; ask for a higher --ratio, or keep the source"
+            )
+        if settings.remove and self.place is not None:
+            _verify(self.place, result.data)
+            source.remove(self.place.path)
+
+
+def _verify(place: Place, data: bytes) -> None:
+    """Decode what is on disk, and compare it with the pixels recorded at compression."""
+    from radcodec.codec import check
+
+    if check(place.read_back(data)).quality is None:
+        raise VerificationError(
+            f"{place.path}: holds no record to verify the pixels against; the source is kept"
+        )
 
 
 @click.command()
@@ -84,6 +161,7 @@ if TYPE_CHECKING:
 @click.option(
     "--no-verify", is_flag=True, help="Do not decode the result to measure and verify it."
 )
+@jobs_option
 @loudness_options
 @progress_option
 def compress(
@@ -103,6 +181,7 @@ def compress(
     force: bool,
     remove: bool,
     no_verify: bool,
+    jobs: int,
     no_progress: bool,
 ) -> None:
     """Compress DICOM and PNG images.
@@ -112,7 +191,7 @@ def compress(
     the ratio is one that radiologists have accepted for the modality: XR 10, MG 15, CT 5,
     MR 7 (German consensus of 2009); it is for you to judge whether it suits yours.
     """
-    check_output_options(output, to_stdout, mirror, remove)
+    check_output_options(output, to_stdout, mirror, remove, jobs)
     if remove and no_verify:
         raise UsageError("--rm needs the verification that --no-verify leaves out")
     given = {"quality": quality, "ratio": ratio, "bpp": bpp, "psnr": psnr, "density": density}
@@ -129,39 +208,23 @@ def compress(
     several = len(files) > 1 or (recursive and any(path.is_dir() for path in paths))
     if to_stdout:
         check_stdout(files)
-    destination = Destination(output, mirror, several=several, force=force)
+    destination = Destination(output, mirror, sources=files, several=several, force=force)
 
-    def work(path: Path) -> None:
-        from radcodec.codec import compress as compress_image
-        from radcodec.reading import read_image
+    settings = Settings(
+        modality=None if modality == "auto" else modality,
+        depth=chosen_depth,
+        refine=refine,
+        target=target,
+        verify=not no_verify,
+        remove=remove,
+    )
 
+    def plan(path: Path) -> CompressTask:
         refuse_folder(path)
         place = None if to_stdout else destination.place(path, compressed_name(path))
-        begin = time.perf_counter()
-        result = compress_image(
-            read_image(path),
-            modality=None if modality == "auto" else modality,
-            depth=chosen_depth,
-            refine=refine,
-            target=target,
-            verify=not no_verify,
-        )
-        seconds = time.perf_counter() - begin
-        if place is None:
-            sys.stdout.buffer.write(result.data)
-        else:
-            destination.prepare(place)
-            write_file(place, result.data, force=force)
-        note(_line(path, place, result, seconds))
-        if len(result.data) > path.stat().st_size:
-            note(
-                f"{path}: the result is larger than its source, which is compressed already; "
-                "ask for a higher --ratio, or keep the source"
-            )
-        if remove and place is not None:
-            remove_source(path, place, result.data)
+        return CompressTask(path, place, settings)
 
-    run_batch(files, work, action="compressing", progress=not no_progress)
+    run_tasks(files, plan, action="compressing", jobs=jobs, progress=not no_progress)
 
 
 def _target(given: dict[str, float | int | str | None]) -> Target:
@@ -184,7 +247,7 @@ def _target(given: dict[str, float | int | str | None]) -> Target:
     return Target("usual", 0)
 
 
-def _line(path: Path, place: Path | None, result: Compressed, seconds: float) -> str:
+def _line(path: Path, place: Place | None, result: Compressed, seconds: float) -> str:
     """What is said of a file that was compressed."""
     refined = "refined " if result.refined else ""
     parts = [
@@ -199,4 +262,5 @@ def _line(path: Path, place: Path | None, result: Compressed, seconds: float) ->
         parts.append(f"max error {result.max_error}")
     else:
         parts.append("not verified")
-    return f"{path} -> {place or 'standard output'}: {', '.join(parts)}, {seconds:.2f} s"
+    where = "standard output" if place is None else place.path
+    return f"{path} -> {where}: {', '.join(parts)}, {seconds:.2f} s"

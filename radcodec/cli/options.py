@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from radcodec.cli.stopping import silence
 from radcodec.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,9 +25,16 @@ def verbosity(ctx: click.Context | None = None) -> int:
 
 
 def note(message: str, level: int = 0) -> None:
-    """Print a message to standard error, unless the user wants to hear less than `level`."""
-    if verbosity() >= level:
+    """Print a message to standard error, unless the user wants to hear less than `level`.
+
+    Standard error that nobody reads is no reason to stop, or to fail.
+    """
+    if verbosity() < level:
+        return
+    try:
         click.echo(message, err=True)
+    except (OSError, ValueError):
+        silence(2)
 
 
 def _keep_verbosity(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
@@ -98,6 +107,25 @@ progress_option = click.option(
     "--no-progress", is_flag=True, help="Show no progress bar, even on a terminal."
 )
 
+jobs_option = click.option(
+    "-T",
+    "--jobs",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    callback=lambda _ctx, _parameter, value: value or processors(),
+    help="Work on N files at a time; 0 for one on each processor.",
+)
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 output_options = _combine(
     click.option(
         "-o",
@@ -128,7 +156,7 @@ output_options = _combine(
 
 
 def check_output_options(
-    output: Path | None, to_stdout: bool, mirror: Path | None, remove: bool
+    output: Path | None, to_stdout: bool, mirror: Path | None, remove: bool, jobs: int
 ) -> None:
     """Raise `UsageError` for output options that contradict each other."""
     places = [
@@ -144,3 +172,5 @@ def check_output_options(
         raise UsageError(f"{' and '.join(places)} exclude each other; give one of them")
     if remove and to_stdout:
         raise UsageError("--rm does not go with -c: standard output cannot be verified")
+    if jobs > 1 and to_stdout:
+        raise UsageError("-T does not go with -c, which takes one file")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 from radcodec.cli.options import verbosity
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 #: Seconds of silence before the bar appears.
 PATIENCE = 1.0
+
+
+def _on_terminal(stream: TextIO | None) -> bool:
+    """Whether a standard stream, None where it is closed, is shown on a terminal."""
+    return stream is not None and stream.isatty()
 
 
 class FileProgress:
@@ -37,7 +42,7 @@ class FileProgress:
         self, total: float, action: str, *, enabled: bool = True, counted: bool = True
     ) -> None:
         self._total, self._action, self._counted = total, action, counted
-        self._wanted = enabled and verbosity() >= 0 and sys.stderr.isatty() and total > 0
+        self._wanted = enabled and verbosity() >= 0 and _on_terminal(sys.stderr) and total > 0
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._timer: threading.Timer | None = None
@@ -65,7 +70,7 @@ class FileProgress:
                 transient=True,
                 # The bar is drawn on standard error: results that go to a file or a pipe
                 # must not be led there.
-                redirect_stdout=sys.stdout.isatty(),
+                redirect_stdout=_on_terminal(sys.stdout),
             )
             # One file has no parts to count, so its bar moves to and fro.
             total = None if self._counted and self._total <= 1 else self._total
