@@ -77,7 +77,7 @@ def _mostly_pixels(encoder: Encoder, level: int) -> bool:
     Such a plan's sizes leap between levels, so that what a curve promises between two of its
     points cannot be had.
     """
-    blocks = encoder.file(level).pixels
+    blocks = encoder.plane(level).pixels
     return blocks is not None and 2 * sum(map(len, blocks.tiles)) > encoder.size(level)
 
 

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import hashlib
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.codec.decoder import decode
+from radcodec.codec.area import Area, View
+from radcodec.codec.decoder import checksum_of, decode_frame, decode_plane
 from radcodec.codec.encoder import BaseEncoder, Encoder, network_of, peak_of
 from radcodec.codec.plans import Plan, Rules, load_rules
 from radcodec.codec.prepared import Prepared, prepare
-from radcodec.codec.search import Search, plans_for
+from radcodec.codec.search import plans_for
+from radcodec.codec.series import Request, Series, header_for
 from radcodec.container.header import Header
 from radcodec.container.limits import Limits
-from radcodec.container.rcz import Quality, RczFile, read_rcz, write_rcz
-from radcodec.entropy.mask import decode_mask
+from radcodec.container.rcz import Quality, RczFile, RczReader
 from radcodec.errors import VerificationError
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
-from radcodec.reading.image import GreyImage
+from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
 
 __all__ = [
+    "Area",
     "BaseEncoder",
     "Compressed",
+    "Decoder",
     "Encoder",
     "Plan",
     "Prepared",
     "Restored",
     "Rules",
+    "Summary",
+    "View",
     "check",
     "compress",
+    "compress_source",
+    "decode_plane",
     "decompress",
     "load_rules",
     "measured",
@@ -44,33 +54,36 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Compressed:
-    """A compressed image.
+class Summary:
+    """What came of a compression.
 
     Attributes
     ----------
-    data : bytes
-        The .rcz file.
+    size : int
+        Bytes of the file.
     depth : int
-        Of the first layer.
+        Of the first layer of the last plane; 0 where no networks coded it.
     refined : bool
-        Whether there is a second layer.
+        Whether there is a second layer in it.
     level : int
-        Of the last layer.
+        Of its last layer; 0 where no networks coded it.
+    coding : str
+        What it is coded by: "networks", "pixels" or "jpegls".
     modality : str
         As in the header.
     ratio, bpp : float
-        Uncompressed pixel bytes over file bytes; file bits for each pixel.
+        Uncompressed pixel bytes over file bytes; file bits for each pixel of a frame.
     psnr : float or None
         dB over stored values, the peak being the image's range; None when not verified.
     max_error : int or None
         Largest absolute error of a stored value; None when not verified.
     """
 
-    data: bytes
+    size: int
     depth: int
     refined: bool
     level: int
+    coding: str
     modality: str
     ratio: float
     bpp: float
@@ -79,13 +92,20 @@ class Compressed:
 
 
 @dataclass(frozen=True)
+class Compressed(Summary):
+    """A compressed image; `data` is the .rcz file."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Restored:
     """A decoded file.
 
     Attributes
     ----------
-    stored : ndarray of int32, shape (rows, columns)
-        Stored values.
+    frames : list of Frame
+        All of them.
     header : Header
         The file's header.
     dataset : bytes or None
@@ -96,11 +116,17 @@ class Restored:
         Size of the .rcz file.
     """
 
-    stored: NDArray[np.int32]
+    frames: list[Frame]
     header: Header
     dataset: bytes | None
     quality: Quality | None
     file_bytes: int
+
+    @property
+    def stored(self) -> NDArray[np.int32]:
+        """Stored values (rows, columns) of the first sample of the first frame."""
+        values: NDArray[np.int32] = self.frames[0].planes[0]
+        return values
 
 
 @cache
@@ -108,35 +134,61 @@ def _default_store() -> ModelStore:
     return ModelStore()
 
 
-def _digest(stored: NDArray[np.int32]) -> bytes:
-    return hashlib.sha256(stored.astype("<i4").tobytes()).digest()
+class _Single(ImageSource):
+    """A grey image as a source of one frame."""
+
+    def __init__(self, image: GreyImage) -> None:
+        self.name = "the image"
+        rows, columns = image.stored.shape
+        self.layout = Layout(
+            rows,
+            columns,
+            1,
+            1,
+            image.bits_allocated,
+            image.bits_stored,
+            image.signed,
+            "MONOCHROME1" if image.inverted else "MONOCHROME2",
+        )
+        self.padding_value, self.modality = image.padding_value, image.modality
+        self.dataset = image.dataset
+        self._frame = Frame(image.stored[None])
+
+    def frame(self, index: int) -> Frame:
+        return self._frame
 
 
-def compress(
-    image: GreyImage,
+def compress_source(
+    source: ImageSource,
+    out: BinaryIO,
     *,
     modality: str | None = None,
     depth: int | None = None,
     refine: bool | None = None,
     target: Target,
+    max_error: int | None = None,
     verify: bool = True,
     models: ModelStore | None = None,
-) -> Compressed:
-    """Compress an image.
+) -> Summary:
+    """Compress the frames of a source to a file, one at a time.
 
     Parameters
     ----------
-    image : GreyImage
-        The image.
+    source : ImageSource
+        The frames.
+    out : BinaryIO
+        Seekable and readable; gets the file.
     modality : str or None
-        "xr", "mg", "ct" or "mr"; None takes the image's own, or the X-ray compressor
-        ("generic") where the image does not say.
+        "xr", "mg", "ct" or "mr"; None takes the source's own, or the X-ray compressor
+        ("generic") where it does not say.
     depth : int or None
         Depth of the first layer; None takes what suits the asked rate.
     refine : bool or None
         Whether a second layer refines the first; None takes what suits the asked rate.
     target : Target
-        Quality, ratio, bits per pixel, PSNR or level.
+        Quality, ratio, bits per pixel, PSNR or level; of no effect with `max_error`.
+    max_error : int or None
+        Bound on the error of every stored value, 0 for none at all; None for no bound.
     verify : bool
         Decode the result, and record PSNR, maximum error and a hash of the pixels.
     models : ModelStore or None
@@ -148,62 +200,159 @@ def compress(
         If the target is out of the models' reach; the message names their range.
     ModelNotFoundError
         If there is no compressor for the modality and depth.
+    InputError
+        If a frame cannot be read.
     LimitError
         If the image is too large.
     VerificationError
-        If what was written does not read back.
+        If what was written does not read back, or a bound is not kept.
     """
     store = _default_store() if models is None else models
-    rows, columns = image.stored.shape
+    layout = source.layout
     limits = Limits()
-    limits.check_image(rows, columns)
-    if image.dataset is not None:
-        limits.check_dataset(len(image.dataset))
-    chosen = modality or image.modality or "generic"
+    limits.check_image(layout.rows, layout.columns)
+    if source.dataset is not None:
+        limits.check_dataset(len(source.dataset))
+    chosen = modality or source.modality or "generic"
     rules = load_rules(store.root)
-    plans = plans_for(chosen, depth, refine, rules, store)
-    prepared = prepare(image)
-    encoder, level = Search(prepared, chosen, plans, rules, store).meet(target)
-    file = encoder.file(level)
-    if verify:
-        file = measured(file, image.stored, encoder.decoded(level))
-    data = write_rcz(file)
-    if verify and not _reads_back(data, file, prepared):
+    request = Request(chosen, plans_for(chosen, depth, refine, rules, store), rules, target)
+    origin = "png" if source.dataset is None else "dicom"
+    header = header_for(layout, chosen, origin, max_error)
+    series = Series(source, header, request, store)
+    quality = series.write(out, verify=verify)
+    reader = RczReader(out)
+    if verify and (reader.header, reader.quality, reader.dataset) != (
+        header,
+        _as_stored(quality),
+        source.dataset,
+    ):
         raise VerificationError(
             "the compressed file does not read back as it was written; nothing was saved"
         )
-    return Compressed(
-        data=data,
-        depth=file.header.depth,
-        refined=file.refinement is not None,
-        level=level,
+    last = reader.plane(header.frames - 1, header.samples - 1)
+    level = 0 if last.coding != "networks" else last.level
+    return Summary(
+        size=reader.size,
+        depth=last.depth,
+        refined=last.refinement is not None,
+        level=level if last.refinement is None else last.refinement.level,
+        coding=last.coding,
         modality=chosen,
-        ratio=image.uncompressed_bytes / len(data),
-        bpp=8 * len(data) / image.stored.size,
-        psnr=None if file.quality is None else file.quality.psnr,
-        max_error=None if file.quality is None else file.quality.max_error,
+        ratio=header.uncompressed_bytes / reader.size,
+        bpp=8 * reader.size / (header.rows * header.columns * header.frames),
+        psnr=None if quality is None else quality.psnr,
+        max_error=None if quality is None else quality.max_error,
     )
 
 
+def _as_stored(quality: Quality | None) -> Quality | None:
+    """As it comes back from a file, where the PSNR takes 32 bits."""
+    return None if quality is None else replace(quality, psnr=float(np.float32(quality.psnr)))
+
+
+def compress(
+    image: GreyImage,
+    *,
+    modality: str | None = None,
+    depth: int | None = None,
+    refine: bool | None = None,
+    target: Target,
+    max_error: int | None = None,
+    verify: bool = True,
+    models: ModelStore | None = None,
+) -> Compressed:
+    """Compress one grey image; as `compress_source`."""
+    out = io.BytesIO()
+    with _Single(image) as source:
+        summary = compress_source(
+            source,
+            out,
+            modality=modality,
+            depth=depth,
+            refine=refine,
+            target=target,
+            max_error=max_error,
+            verify=verify,
+            models=models,
+        )
+    return Compressed(**vars(summary), data=out.getvalue())
+
+
 def measured(file: RczFile, stored: NDArray[np.int32], decoded: NDArray[np.int32]) -> RczFile:
-    """Record in a file what its decoded stored values are, beside those of the source."""
+    """Record in the file of one grey image what decodes from it, beside the source's values."""
     decibels = psnr(stored, decoded, peak_of(stored))
     largest = int(np.abs(stored - decoded).max())
-    return replace(file, quality=Quality(decibels, largest, _digest(decoded)))
+    digest = hashlib.sha256(np.ascontiguousarray(decoded, dtype="<i4").data).digest()
+    planes = [replace(file.planes[0], checksum=checksum_of(decoded))]
+    return replace(file, planes=planes, quality=Quality(decibels, largest, digest))
 
 
-def _reads_back(data: bytes, file: RczFile, prepared: Prepared) -> bool:
-    """Whether a file holds what was meant: tiles are decoded elsewhere, all else is here."""
-    read = read_rcz(data)
-    if replace(read, quality=None) != replace(file, quality=None):
-        return False
-    if read.mask is None or prepared.mask is None:
-        return read.mask is None and prepared.mask is None
-    return bool(np.array_equal(decode_mask(read.mask[1], *prepared.mask.shape), prepared.mask))
+class Decoder:
+    """A file, decoded frame by frame.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Seekable, opened for as long as the decoder is used.
+    models : ModelStore or None
+        Other models than the package's.
+    limits : Limits or None
+        Bounds on what the file claims; None for the usual ones.
+    check : bool
+        Compare every checksum at once, rather than only those of what is decoded.
+
+    Raises
+    ------
+    FormatError
+        If the bytes are no valid file (with `CorruptError`, `TruncatedError`,
+        `UnsupportedVersionError`).
+    LimitError
+        If the file asks for more than the limits allow.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        models: ModelStore | None = None,
+        limits: Limits | None = None,
+        check: bool = True,
+    ) -> None:
+        self.reader = RczReader(file, limits, check=check)
+        self.models = _default_store() if models is None else models
+
+    @property
+    def header(self) -> Header:
+        """The file's header."""
+        return self.reader.header
+
+    def frame(self, index: int, view: View | None = None) -> Frame:
+        """Decode a frame, from 0, or what is wanted of it; raises as `decode_frame` does."""
+        return decode_frame(self.reader, index, self.models, view)
+
+    def frames(self) -> Iterator[Frame]:
+        """Decode all frames, and in the end compare them with the hash that was recorded.
+
+        Raises
+        ------
+        VerificationError
+            If they are not the pixels recorded, besides all that `frame` raises.
+        """
+        digest = hashlib.sha256()
+        for index in range(self.header.frames):
+            frame = self.frame(index)
+            digest.update(np.ascontiguousarray(frame.planes, dtype="<i4").data)
+            yield frame
+        quality = self.reader.quality
+        if quality is not None and digest.digest() != quality.sha256:
+            raise VerificationError(
+                "the decoded pixels are not those that were recorded at compression; "
+                "run `radcodec doctor` to test this machine, and keep the original"
+            )
 
 
 def decompress(data: bytes, *, models: ModelStore | None = None) -> Restored:
-    """Decode the bytes of an .rcz file.
+    """Decode the bytes of an .rcz file, without a look at the hash that it records.
 
     Raises
     ------
@@ -213,12 +362,13 @@ def decompress(data: bytes, *, models: ModelStore | None = None) -> Restored:
     LimitError
         If the file asks for more than the limits allow.
     ModelNotFoundError
-        If the file's decompressor is not installed.
+        If a decompressor of the file is not installed.
+    VerificationError
+        If a frame's pixels are not those recorded.
     """
-    store = _default_store() if models is None else models
-    file = read_rcz(data)
-    stored = decode(file, store)
-    return Restored(stored, file.header, file.dataset, file.quality, len(data))
+    decoder = Decoder(io.BytesIO(data), models=models)
+    frames = [decoder.frame(index) for index in range(decoder.header.frames)]
+    return _restored(decoder, frames)
 
 
 def check(data: bytes, *, models: ModelStore | None = None) -> Restored:
@@ -229,10 +379,10 @@ def check(data: bytes, *, models: ModelStore | None = None) -> Restored:
     VerificationError
         If the decoded pixels are not those recorded, besides all that `decompress` raises.
     """
-    restored = decompress(data, models=models)
-    if restored.quality is not None and _digest(restored.stored) != restored.quality.sha256:
-        raise VerificationError(
-            "the decoded pixels are not those that were recorded at compression; "
-            "run `radcodec doctor` to test this machine, and keep the original"
-        )
-    return restored
+    decoder = Decoder(io.BytesIO(data), models=models)
+    return _restored(decoder, list(decoder.frames()))
+
+
+def _restored(decoder: Decoder, frames: list[Frame]) -> Restored:
+    reader = decoder.reader
+    return Restored(frames, reader.header, reader.dataset, reader.quality, reader.size)

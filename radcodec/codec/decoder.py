@@ -52,7 +52,7 @@ def restore(
 
 def checksum_of(values: NDArray[np.int32]) -> int:
     """CRC-32 of the values of a plane, as files record it."""
-    return zlib.crc32(np.ascontiguousarray(values, dtype="<i4"))
+    return zlib.crc32(np.ascontiguousarray(values, dtype="<i4").data)
 
 
 def decode_plane(
@@ -205,5 +205,3 @@ def _unused(plane: Plane, header: Header) -> NDArray[np.uint16]:
     for number, coded in plane.unused:
         bits |= decode_mask(coded, header.rows, header.columns).astype(np.uint16) << number
     return bits
-
-

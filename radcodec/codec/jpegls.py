@@ -101,7 +101,7 @@ def decode_jpegls(
         )
     try:
         raw, _ = jpeg_ls.decode_buffer(stream)
-    except Exception as error:  # noqa: BLE001 - whatever CharLS says of it
+    except Exception as error:
         raise CorruptError(f"JPLS: the code stream does not decode ({error}); {again}") from error
     values = np.frombuffer(raw, dtype=np.uint8 if depth <= 8 else "<u2")
     if values.size != rows * columns:

@@ -31,9 +31,7 @@ def as_pixels(prepared: Prepared, bound: int, header: Header) -> Coded:
     residual, decoded = pack_residuals(
         stored, None, prepared.mask, bound, mapping.low, mapping.high, grid
     )
-    plane = Plane(
-        "pixels", mapping.low, mapping.high, mask=prepared.coded_mask, residual=residual
-    )
+    plane = Plane("pixels", mapping.low, mapping.high, mask=prepared.coded_mask, residual=residual)
     return Coded(plane, decoded)
 
 

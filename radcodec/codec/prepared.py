@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.container.rcz import dataset_chunk
+from radcodec.container.dataset import dataset_chunk
 from radcodec.entropy.mask import encode_mask
 from radcodec.intensity.background import Background, fill_smoothly, find_background, in_blocks
 from radcodec.intensity.mapping import IntensityMap

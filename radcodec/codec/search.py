@@ -202,7 +202,7 @@ class Search:
         """
         wanted = self.prepared.image.uncompressed_bytes / USUAL_RATIO_OF[self.modality]
         found = self.by_size(wanted) or self._best_within(wanted)
-        return found or self.by_step(self._step(USUAL_QUALITY))
+        return found or self.by_step(self.step_of_quality(USUAL_QUALITY))
 
     def _best_within(self, wanted: float) -> tuple[Encoder, int] | None:
         """The best of the files that are no larger than a size, a few of each plan; None where all are."""
@@ -219,7 +219,8 @@ class Search:
         _, number, level = max(found)
         return self.encoder(self.plans[number][1]), level
 
-    def _step(self, quality: float) -> float:
+    def step_of_quality(self, quality: float) -> float:
+        """Nominal step of a quality, 1 to 100."""
         return step_of_quality(quality, self.rules.quality_of(self.modality))
 
     def meet(self, target: Target) -> tuple[Encoder, int]:
@@ -234,7 +235,7 @@ class Search:
         if target.kind == "usual":
             return self.usual()
         if target.kind == "quality":
-            return self.by_step(self._step(target.value))
+            return self.by_step(self.step_of_quality(target.value))
         if target.kind == "step":
             return self.by_step(target.value)
         if target.kind == "level":

@@ -7,9 +7,9 @@ sought that meets a target, then each is read, coded, decoded and written by its
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,11 @@ from radcodec.codec.prepared import Prepared, prepare
 from radcodec.codec.search import Search
 from radcodec.container.header import TRANSFORMABLE_BITS, Header
 from radcodec.container.planes import pack_plane
-from radcodec.container.rcz import FIXED_BYTES, Quality
+from radcodec.container.rcz import FIXED_BYTES, Quality, RczWriter
 from radcodec.entropy.mask import encode_mask
+from radcodec.errors import UsageError, VerificationError
 from radcodec.metrics.quality import decibels
 from radcodec.network.store import ModelStore
-from radcodec.quantising.levels import EXCHANGE
 from radcodec.rate import TOLERANCE, USUAL_QUALITY, USUAL_RATIO_OF, Target
 from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
 
@@ -113,7 +113,7 @@ class Measured:
         self._low = min(self._low, int(source.min()))
         self._high = max(self._high, int(source.max()))
         self.max_error = max(self.max_error, int(np.abs(difference).max()))
-        self._digest.update(np.ascontiguousarray(decoded, dtype="<i4"))
+        self._digest.update(np.ascontiguousarray(decoded, dtype="<i4").data)
 
     def quality(self) -> Quality:
         """What a file records of it; the peak is the range of all frames, at least 1."""
@@ -142,6 +142,9 @@ class Series:
     ) -> None:
         self.source, self.header, self.request, self.models = source, header, request, models
         self._kept: dict[int, list[Search]] = {}
+        # Where one step serves all planes to meet a size: both, to be corrected by the outcome.
+        self._step: float | None = None
+        self._wanted = 0.0
         #: Plan and level of the last plane that networks coded, and whether there was one.
         self.plan: Plan | None = None
         self.level: int | None = None
@@ -196,6 +199,18 @@ class Series:
         bases = self._bases if self.header.colour != "palette" else None
         return within_bound(image, bound, self.header, sample, bases)
 
+    def _unused(self, frame: Frame) -> tuple[tuple[int, bytes], ...]:
+        """Bits above the stored ones that are in use, each as a mask."""
+        if frame.unused is None:
+            return ()
+        header = self.header
+        found = []
+        for bit in range(header.bits_stored, header.bits_allocated):
+            places = (frame.unused >> bit & 1).astype(bool)
+            if places.any():
+                found.append((bit, encode_mask(places)))
+        return tuple(found)
+
     # A target ---------------------------------------------------------------------------
 
     def coder(self) -> Callable[[Frame], list[Coded]]:
@@ -208,7 +223,10 @@ class Series:
             if self._exact_size() <= wanted:
                 return self._exact_frame
             if self.header.plane_count > 1:
-                return self._by_step(self._step_of_size(wanted))
+                self._step, self._wanted = self._step_of_size(wanted), wanted
+                return self._by_step(self._step)
+        if target.kind == "psnr" and self.header.samples > 1:
+            return self._colour_of_psnr
         if self.header.plane_count == 1 or target.kind in ("psnr", "level"):
             return self._each_alone
         nominal = target.value if target.kind == "step" else self._quality_step(target.value)
@@ -281,6 +299,28 @@ class Series:
             found.append(self._coded(*search.meet(self.request.target)))
         return found
 
+    def _colour_of_psnr(self, frame: Frame) -> list[Coded]:
+        """The coarsest step by which a colour frame reaches a PSNR, all samples together."""
+        wanted = self.request.target.value
+        searches = [self._search(image) for image in self.images(frame)]
+        span = max(search.prepared.mapping.span for search in searches)
+        best: list[Coded] | None = None
+        low, high = _FINEST, _COARSEST
+        while high - low > 4 * _PRECISION:
+            middle = (low + high) / 2
+            coded = [
+                self._coded(*self._encoder_at(search, 2.0**middle * span, sample))
+                for sample, search in enumerate(searches)
+            ]
+            measured = Measured()
+            measured.add(frame.planes, restored(coded, self.header))
+            if measured.quality().psnr >= wanted:
+                low, best = middle, coded
+            else:
+                high = middle
+        # Where even the finest is not enough, nothing less than all will do.
+        return self._exact_frame(frame) if best is None else best
+
     def _weights(self) -> tuple[float, ...]:
         return STEP_WEIGHTS[self.header.transform]
 
@@ -300,9 +340,11 @@ class Series:
         """The finest step in stored values by which the file is no larger than wanted."""
         span = self._reference_span()
         low, high = _FINEST, _COARSEST
-        if self._size_at(2.0**high * span) > wanted:
-            smallest_size = self._size_at(2.0**high * span)
-            self._out_of_reach(smallest_size)
+        least = self._size_at(2.0**high * span)
+        if least > wanted:
+            if self.request.target.kind == "usual":
+                return self._quality_step(USUAL_QUALITY) * span
+            self._out_of_reach(least)
         while high - low > _PRECISION:
             middle = (low + high) / 2
             if self._size_at(2.0**middle * span) > wanted:
@@ -310,3 +352,96 @@ class Series:
             else:
                 high = middle
         return float(2.0**high * span)
+
+    def _out_of_reach(self, least: float) -> None:
+        header = self.header
+        pixels = header.rows * header.columns * header.frames
+        raise UsageError(
+            f"this is out of reach for the file: the models reach a ratio of "
+            f"{header.uncompressed_bytes / least:.3g} ({8 * least / pixels:.3g} bits per pixel, of "
+            "which the data set and other fixed parts are in every file); ask for less "
+            "compression, or leave out --depth and --refine where you gave them"
+        )
+
+    def _by_step(self, step: float) -> Callable[[Frame], list[Coded]]:
+        """Code all planes at one step in stored values of the first sample."""
+
+        def code(frame: Frame) -> list[Coded]:
+            found = []
+            for sample, image in enumerate(self.images(frame)):
+                found.append(self._coded(*self._encoder_at(self._search(image), step, sample)))
+            return found
+
+        return code
+
+    # The file ---------------------------------------------------------------------------
+
+    def write(self, out: BinaryIO, *, verify: bool) -> Quality | None:
+        """Write the file; what was measured where it is verified.
+
+        Parameters
+        ----------
+        out : BinaryIO
+            Seekable; written from its beginning, and cut off behind the file.
+        verify : bool
+            Decode every plane, and record PSNR, maximum error and a hash of the pixels.
+
+        Raises
+        ------
+        UsageError
+            The target is out of reach.
+        VerificationError
+            A bound on the error is not kept.
+        """
+        code = self.coder()
+        step = self._step
+        quality, size = self._pass(out, code, verify)
+        for _ in range(PASSES - 1):
+            if step is None or abs(size / self._wanted - 1) <= TOLERANCE:
+                break
+            step *= size / self._wanted
+            quality, size = self._pass(out, self._by_step(step), verify)
+        return quality
+
+    def _pass(
+        self, out: BinaryIO, code: Callable[[Frame], list[Coded]], verify: bool
+    ) -> tuple[Quality | None, int]:
+        """Code and write all frames."""
+        out.seek(0)
+        writer = RczWriter(out, self.header, self.source.dataset)
+        measured = Measured()
+        for index in range(self.header.frames):
+            frame = self.source.frame(index)
+            coded = code(frame)
+            unused = self._unused(frame)
+            for one in coded:
+                checksum = checksum_of(one.decoded)
+                writer.add(replace(one.plane, checksum=checksum, unused=unused))
+            if verify or self.header.max_error is not None:
+                measured.add(frame.planes, restored(coded, self.header))
+        bound = self.header.max_error
+        if bound is not None and measured.max_error > bound:
+            raise VerificationError(
+                f"a pixel is off by {measured.max_error}, more than the bound of {bound}; nothing "
+                "was saved, please report this file"
+            )
+        quality = measured.quality() if verify else None
+        writer.finish(quality)
+        out.truncate()
+        return quality, writer.length
+
+
+def restored(coded: list[Coded], header: Header) -> NDArray[np.int32]:
+    """The frame (samples, rows, columns) that planes decode to."""
+    planes = np.stack([one.decoded for one in coded])
+    return inverse(planes, header.bits_stored) if header.transform == "ycocg-r" else planes
+
+
+#: Nominal steps of the networks' last layer that are tried beneath an exact coding, over
+#: the bound's quantiser step in stored values.
+BASE_STEPS: tuple[float, ...] = ()
+
+
+def base_steps(bound: int, span: int) -> list[float]:
+    """Nominal steps at which networks may predict what is coded within a bound."""
+    return [min(max(ratio * (2 * bound + 1) / span, 2.0**-10), 1.0) for ratio in BASE_STEPS]

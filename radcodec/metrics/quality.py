@@ -66,7 +66,11 @@ def psnr(original: Real, restored: Real, peak: float) -> float:
     _check_pair(original, restored)
     _check_range("peak", peak)
     error = original.astype(np.float64) - restored.astype(np.float64)
-    mean_square = float(np.mean(np.square(error)))
+    return decibels(float(np.mean(np.square(error))), peak)
+
+
+def decibels(mean_square: float, peak: float) -> float:
+    """PSNR in dB of a mean squared error, 0 or more; infinity for 0."""
     if mean_square == 0.0:
         return math.inf
     return 20.0 * math.log10(peak) - 10.0 * math.log10(mean_square)

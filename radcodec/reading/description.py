@@ -107,7 +107,7 @@ def describe(tags: Dataset, head: Head, name: str, limits: Limits) -> Descriptio
     if frames < 1:
         raise DicomError(f"{name}: NumberOfFrames is {frames}; correct the tag")
     try:
-        limits.check_image(rows, columns, frames)
+        limits.check_image(rows, columns)
     except LimitError as error:
         raise LimitError(f"{name}: {error}") from error
     allocated = _integer(tags, "BitsAllocated", None, name)
