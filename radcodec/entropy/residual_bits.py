@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.compiled import compiled
 from radcodec.entropy.rangecoder import FULL_RANGE, SMALLEST_RANGE, _shift_low
+from radcodec.entropy.residual_inner import inner
 
 #: Bits of the probability that the range is divided by.
 CHANCE_BITS = 16
@@ -24,11 +24,10 @@ KEPT_BITS = 22
 #: No decision is taken for more certain than this.
 LEAST_CHANCE = 24
 MOST_CHANCE = (1 << CHANCE_BITS) - LEAST_CHANCE
-#: A probability moves by 1 / (n + 1.5) of the way after n decisions, but by no less than this.
-FAST_SHIFT = 5
-SLOW_SHIFT = 8
 #: Decisions after which a context's probabilities move at a steady pace.
-NEW = 1 << SLOW_SHIFT
+NEW = 255
+#: The fast probability moves by no less of the way than this, in 1/65536.
+LEAST_FAST = 1 << 11
 #: Largest binary logarithm of a number that is coded digit by digit.
 LARGEST_LOG = 17
 #: Contexts of such a number: its logarithm, and the digits below the first.
@@ -44,16 +43,11 @@ def new_contexts(count: int) -> NDArray[np.int32]:
     return contexts
 
 
-def paces() -> NDArray[np.int64]:
-    """Return how far a new context's probabilities move, in 1/65536 of the way."""
-    return np.array([(1 << 17) // (2 * seen + 3) for seen in range(NEW)], dtype=np.int64)
+#: How far a probability moves after so many decisions in its context, in 1/65536 of the way.
+PACES = np.array([max((1 << 17) // (2 * n + 3), 1 << 8) for n in range(NEW + 1)], dtype=np.int64)
 
 
-#: See `paces`.
-PACES = paces()
-
-
-@compiled
+@inner
 def _narrow(
     coder: NDArray[np.int64], data: NDArray[np.uint8], bound: int, bit: int, encoding: bool
 ) -> int:
@@ -83,7 +77,7 @@ def _narrow(
     return bit
 
 
-@compiled
+@inner
 def code_bit(
     coder: NDArray[np.int64],
     data: NDArray[np.uint8],
@@ -93,23 +87,19 @@ def code_bit(
     encoding: bool,
 ) -> int:
     """Code a decision, or find the one that was coded; return it."""
-    fast, slow, seen = contexts[place, 0], contexts[place, 1], contexts[place, 2]
-    chance = (np.int64(fast) + np.int64(slow)) >> (KEPT_BITS + 1 - CHANCE_BITS)
+    fast, slow = int(contexts[place, 0]), int(contexts[place, 1])
+    seen = int(contexts[place, 2])
+    chance = (fast + slow) >> (KEPT_BITS + 1 - CHANCE_BITS)
     chance = min(max(chance, LEAST_CHANCE), MOST_CHANCE)
     bit = _narrow(coder, data, (coder[_RANGE] >> CHANCE_BITS) * chance, bit, encoding)
-    aim = np.int64(0) if bit else np.int64(1 << KEPT_BITS)
-    if seen < NEW:
-        pace = PACES[seen]
-        contexts[place, 0] = fast + (((aim - fast) * max(pace, 65536 >> FAST_SHIFT)) >> 16)
-        contexts[place, 1] = slow + (((aim - slow) * max(pace, 65536 >> SLOW_SHIFT)) >> 16)
-        contexts[place, 2] = seen + 1
-    else:
-        contexts[place, 0] = fast + ((aim - fast) >> FAST_SHIFT)
-        contexts[place, 1] = slow + ((aim - slow) >> SLOW_SHIFT)
+    aim = 0 if bit else 1 << KEPT_BITS
+    contexts[place, 0] = fast + (((aim - fast) * max(int(PACES[seen]), LEAST_FAST)) >> 16)
+    contexts[place, 1] = slow + (((aim - slow) * int(PACES[seen])) >> 16)
+    contexts[place, 2] = min(seen + 1, NEW)
     return bit
 
 
-@compiled
+@inner
 def code_even(
     coder: NDArray[np.int64], data: NDArray[np.uint8], count: int, value: int, encoding: bool
 ) -> int:
@@ -120,7 +110,7 @@ def code_even(
     return found
 
 
-@compiled
+@inner
 def code_number(
     coder: NDArray[np.int64],
     data: NDArray[np.uint8],

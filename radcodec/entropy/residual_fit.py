@@ -117,4 +117,5 @@ def _solve(sums: NDArray[np.float64], taps: int) -> NDArray[np.int32]:
     ridge = 1e-5 * float(np.trace(normal)) / taps + 1e-6
     found = np.linalg.solve(normal + ridge * np.eye(taps), sums[:taps, taps])
     whole = np.rint(found * (1 << WEIGHT_BITS))
-    return np.clip(whole, -LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.int32)
+    weights: NDArray[np.int32] = whole.clip(-LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.int32)
+    return weights

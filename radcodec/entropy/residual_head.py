@@ -44,7 +44,7 @@ def code_palette(
     count, same = 0, 0
     value, gap = low - 1, 1
     while True:
-        wanted = np.int64(used[count]) - value if encoding else np.int64(0)
+        wanted = int(used[count]) - value if encoding else 0
         same = code_bit(coder, data, contexts, 1 + same, 1 if wanted == gap else 0, encoding)
         if same == 0:
             gap = code_number(coder, data, contexts, 3, wanted, encoding)
@@ -73,7 +73,7 @@ def code_weights(
                 own = 1 if weights[group, k] != before[k] else own
         if code_bit(coder, data, contexts, 0, own, encoding) != 0:
             for k in range(taps):
-                more = weights[group, k] - before[k] if encoding else np.int64(0)
+                more = weights[group, k] - before[k] if encoding else 0
                 if code_bit(coder, data, contexts, 1, 1 if more != 0 else 0, encoding) == 0:
                     continue
                 negative = code_bit(coder, data, contexts, 2, 1 if more < 0 else 0, encoding)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.compiled import compiled
 from radcodec.entropy.residual_bits import NUMBER_CONTEXTS, code_bit, code_even, code_number
+from radcodec.entropy.residual_inner import inner
 
 #: Columns beside and rows above a tile that are made up from its outermost pixels.
 PAD = 3
@@ -62,7 +63,7 @@ def _half_octaves(value: int) -> int:
 HALF_OCTAVES = np.array([_half_octaves(value) for value in range(4096)], dtype=np.int64)
 
 
-@compiled
+@inner
 def half_octaves(value: int) -> int:
     """Continue `HALF_OCTAVES` to all numbers below 2**32."""
     if value < 1 << 12:
@@ -82,17 +83,17 @@ def places(cols: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return neighbours, around
 
 
-@compiled
+@inner
 def activity(work: NDArray[np.int32], at: int, wide: int) -> int:
     """Class of how much the neighbours of a pixel differ, 0 to `ACTIVITIES` - 1."""
-    west, north = np.int64(work[at - 1]), np.int64(work[at - wide])
-    corner, east = np.int64(work[at - wide - 1]), np.int64(work[at - wide + 1])
+    west, north = int(work[at - 1]), int(work[at - wide])
+    corner, east = int(work[at - wide - 1]), int(work[at - wide + 1])
     found = abs(west - corner) + abs(north - corner) + abs(north - east)
     found += abs(west - work[at - 2]) + abs(north - work[at - 2 * wide])
     return min(half_octaves(found), ACTIVITIES - 1)
 
 
-@compiled
+@inner
 def foresee(
     work: NDArray[np.int32],
     base: NDArray[np.int32],
@@ -102,19 +103,19 @@ def foresee(
     around: NDArray[np.int64],
 ) -> int:
     """Predict a pixel in units of 1/64 with its class's weights; an empty base is none."""
-    west = np.int64(work[at - 1])
-    total = np.int64(0)
+    west = int(work[at - 1])
+    total = 0
     for k in range(len(neighbours)):
-        total += np.int64(weights[k]) * (work[at + neighbours[k]] - west)
+        total += int(weights[k]) * (work[at + neighbours[k]] - west)
     if len(base) > 0:
-        here, first = np.int64(base[at]), len(neighbours)
-        total += np.int64(weights[first]) * (here - west)
+        here, first = int(base[at]), len(neighbours)
+        total += int(weights[first]) * (here - west)
         for k in range(len(around)):
-            total += np.int64(weights[first + 1 + k]) * (base[at + around[k]] - here)
+            total += int(weights[first + 1 + k]) * (base[at + around[k]] - here)
     return (west << FINE_BITS) + (total >> (WEIGHT_BITS - FINE_BITS))
 
 
-@compiled
+@inner
 def extend(row: NDArray[np.int32], known: NDArray[np.bool_]) -> bool:
     """Give background and padding of a padded row the value of the coded pixel before it.
 
@@ -152,7 +153,7 @@ def padded(values: NDArray[np.int32], known: NDArray[np.bool_]) -> NDArray[np.in
     return out
 
 
-@compiled
+@inner
 def _size(
     coder: NDArray[np.int64],
     data: NDArray[np.uint8],
@@ -165,7 +166,7 @@ def _size(
     shift = max((level >> 1) - 6, 0)
     rest = size - 1
     quotient = rest >> shift
-    count = np.int64(0)
+    count = 0
     while count < UNARY:
         place = _QUOTIENT + level * UNARY + count
         if code_bit(coder, data, contexts, place, 1 if quotient > count else 0, encoding) == 0:
@@ -234,8 +235,8 @@ def walk(
                 group = activity(work, at, wide)
                 fine = foresee(work, base, at, weights[group], neighbours, around)
             else:
-                fine = np.int64(base[at] if len(base) > 0 else work[at - 1]) << FINE_BITS
-            near = 2 * np.int64(miss_of[at - 1]) + 2 * np.int64(miss_of[at - wide])
+                fine = int(base[at] if len(base) > 0 else work[at - 1]) << FINE_BITS
+            near = 2 * int(miss_of[at - 1]) + 2 * int(miss_of[at - wide])
             near += miss_of[at - wide - 1] + miss_of[at - wide + 1]
             near += miss_of[at - 2] + miss_of[at - 2 * wide]
             level = min(half_octaves((near if step == 1 else near // step) >> 3), CLASSES - 1)
@@ -248,7 +249,7 @@ def walk(
             texture += 16 if work[at - 2] > about else 0
             texture += 32 if work[at - 2 * wide] > about else 0
             fine += bias[texture] >> BIAS_BITS
-            fine = min(max(fine, np.int64(low) << FINE_BITS), np.int64(high) << FINE_BITS)
+            fine = min(max(fine, int(low) << FINE_BITS), int(high) << FINE_BITS)
             guess = (fine + half) >> FINE_BITS
             part = fine - (guess << FINE_BITS)
             # Errors count as positive on the side of the guess on which the prediction lies.
@@ -259,20 +260,20 @@ def walk(
             share += 1 if part >= 3 * half * step else 0
             missed = 1 if miss_of[at - 1] > half * step else 0
             missed += 1 if miss_of[at - wide] > half * step else 0
-            error = np.int64(0)
+            error = 0
             if encoding:
-                difference = np.int64(values[row, col]) - guess
+                difference = int(values[row, col]) - guess
                 error = (abs(difference) + (step >> 1)) // step
                 error = -error if (difference < 0) != turned else error
             place = _ERROR + (level * 3 + missed) * FRACTIONS + share
             if code_bit(coder, data, contexts, place, 1 if error != 0 else 0, encoding) != 0:
                 place = _SIGN + level * FRACTIONS + share
                 negative = code_bit(coder, data, contexts, place, 1 if error < 0 else 0, encoding)
-                error = np.int64(_size(coder, data, contexts, level, abs(error), encoding))
+                error = int(_size(coder, data, contexts, level, abs(error), encoding))
                 error = -error if (negative != 0) != turned else error
             else:
-                error = np.int64(0)
-            restored = min(max(guess + error * step, np.int64(low)), np.int64(high))
+                error = 0
+            restored = min(max(guess + error * step, int(low)), int(high))
             values[row, col] = work[at] = restored
             miss = (restored << FINE_BITS) - fine
             miss_of[at] = abs(miss)
