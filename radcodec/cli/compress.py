@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from radcodec.cli.options import (
     PositiveFloat,
     check_output_options,
     jobs_option,
+    limits_of,
     loudness_options,
+    memory_option,
     output_options,
     paths_argument,
     progress_option,
@@ -32,23 +35,28 @@ from radcodec.cli.tasks import Message
 from radcodec.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
-    from radcodec.codec import Compressed
+    from typing import BinaryIO
+
+    from radcodec.codec import Summary
     from radcodec.rate import Target
+    from radcodec.reading import ImageSource
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How each file of a run is compressed; as the arguments of `radcodec.codec.compress`.
+    """How each file of a run is compressed; as the arguments of `radcodec.codec.compress_source`.
 
-    `remove` says whether the source is deleted in the end.
+    `remove` says whether the source is deleted in the end, `memory` how much may be taken.
     """
 
     modality: str | None
     depth: int | None
     refine: bool | None
     target: Target
+    max_error: int | None
     verify: bool
     remove: bool
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -69,46 +77,61 @@ class CompressTask:
             has changed meanwhile, the result cannot be written, or is not what it should
             be on disk.
         """
-        from radcodec.codec import compress as compress_image
-        from radcodec.reading import read_image
+        from radcodec.reading import open_image
 
         settings = self.settings
         source = Source(self.path)
         begin = time.perf_counter()
-        result = compress_image(
-            read_image(self.path),
-            modality=settings.modality,
-            depth=settings.depth,
-            refine=settings.refine,
-            target=settings.target,
-            verify=settings.verify,
-        )
+        with open_image(self.path, limits_of(settings.memory)) as image:
+            if self.place is None:
+                buffer = io.BytesIO()
+                result = self._compress(image, buffer)
+                source.check()
+                yield Message(buffer.getvalue())
+            else:
+                with self.place.open(source) as file:
+                    result = self._compress(image, file)
         seconds = time.perf_counter() - begin
-        if self.place is None:
-            source.check()
-            yield Message(result.data)
-        else:
-            with self.place.open(source) as file:
-                file.write(result.data)
         yield Message(_line(self.path, self.place, result, seconds))
-        if len(result.data) > source.size:
+        if result.size > source.size:
             yield Message(
                 f"{self.path}: the result is larger than its source, which is compressed "
                 "already; ask for a higher --ratio, or keep the source"
             )
         if settings.remove and self.place is not None:
-            _verify(self.place, result.data)
+            _verify(self.place, settings)
             source.remove(self.place.path)
 
+    def _compress(self, image: ImageSource, out: BinaryIO) -> Summary:
+        from radcodec.codec import compress_source
 
-def _verify(place: Place, data: bytes) -> None:
-    """Decode what is on disk, and compare it with the pixels recorded at compression."""
-    from radcodec.codec import check
-
-    if check(place.read_back(data)).quality is None:
-        raise VerificationError(
-            f"{place.path}: holds no record to verify the pixels against; the source is kept"
+        settings = self.settings
+        layout = image.layout
+        limits_of(settings.memory).check_coding(layout.rows, layout.columns, layout.samples)
+        return compress_source(
+            image,
+            out,
+            modality=settings.modality,
+            depth=settings.depth,
+            refine=settings.refine,
+            target=settings.target,
+            max_error=settings.max_error,
+            verify=settings.verify,
         )
+
+
+def _verify(place: Place, settings: Settings) -> None:
+    """Decode what is on disk, and compare it with the pixels recorded at compression."""
+    from radcodec.codec import Decoder
+
+    with place.reading() as file:
+        decoder = Decoder(file, limits=limits_of(settings.memory))
+        for _ in decoder.frames():
+            pass
+        if decoder.reader.quality is None:
+            raise VerificationError(
+                f"{place.path}: holds no record to verify the pixels against; the source is kept"
+            )
 
 
 @click.command()
@@ -157,11 +180,18 @@ def _verify(place: Place, data: bytes) -> None:
     type=click.Choice(["low", "high"]),
     help="Preset: few coarse latents for high ratios, or many fine ones.",
 )
+@click.option(
+    "--max-error",
+    type=click.IntRange(min=0),
+    metavar="E",
+    help="Guarantee that no stored value is off by more than E; 0 for no loss at all.",
+)
 @output_options
 @click.option(
     "--no-verify", is_flag=True, help="Do not decode the result to measure and verify it."
 )
 @jobs_option
+@memory_option
 @loudness_options
 @progress_option
 def compress(
@@ -174,6 +204,7 @@ def compress(
     bpp: float | None,
     psnr: float | None,
     density: str | None,
+    max_error: int | None,
     output: Path | None,
     to_stdout: bool,
     recursive: bool,
@@ -182,11 +213,13 @@ def compress(
     remove: bool,
     no_verify: bool,
     jobs: int,
+    memory: int,
     no_progress: bool,
 ) -> None:
     """Compress DICOM and PNG images.
 
-    The compression is lossy.  The result is written beside each PATH, scan.dcm to
+    The compression is lossy, unless --max-error 0 is given or the exact image is no larger
+    than what was asked for; indices of a palette are always exact.  The result is written beside each PATH, scan.dcm to
     scan.rcz, and is decoded once more and measured before it is let go.  Without a target
     the ratio is one that radiologists have accepted for the modality: XR 10, MG 15, CT 5,
     MR 7 (German consensus of 2009); it is for you to judge whether it suits yours.
@@ -195,7 +228,7 @@ def compress(
     if remove and no_verify:
         raise UsageError("--rm needs the verification that --no-verify leaves out")
     given = {"quality": quality, "ratio": ratio, "bpp": bpp, "psnr": psnr, "density": density}
-    target = _target(given)
+    target = _target({**given, "max-error": max_error})
     chosen_depth = None if depth == "auto" else int(depth)
     if density is not None:
         from radcodec.rate import DENSITIES
@@ -215,8 +248,10 @@ def compress(
         depth=chosen_depth,
         refine=refine,
         target=target,
+        max_error=max_error,
         verify=not no_verify,
         remove=remove,
+        memory=memory,
     )
 
     def plan(path: Path) -> CompressTask:
@@ -247,14 +282,17 @@ def _target(given: dict[str, float | int | str | None]) -> Target:
     return Target("usual", 0)
 
 
-def _line(path: Path, place: Place | None, result: Compressed, seconds: float) -> str:
+def _line(path: Path, place: Place | None, result: Summary, seconds: float) -> str:
     """What is said of a file that was compressed."""
     refined = "refined " if result.refined else ""
+    how = f"depth {result.depth} {refined}level {result.level}"
+    if result.coding != "networks":
+        how = {"pixels": "predicted", "jpegls": "JPEG-LS"}[result.coding]
     parts = [
-        f"{len(result.data)} bytes",
+        f"{result.size} bytes",
         f"ratio {result.ratio:.2f}",
         f"{result.bpp:.3f} bpp",
-        f"{result.modality} depth {result.depth} {refined}level {result.level}",
+        f"{result.modality} {how}",
     ]
     if result.psnr is not None:
         exact = math.isinf(result.psnr)

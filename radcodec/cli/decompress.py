@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from radcodec.cli.batch import collect, is_rcz, read_file, run_tasks
+from radcodec.cli.batch import collect, is_rcz, run_tasks
 from radcodec.cli.options import (
     check_output_options,
     jobs_option,
+    limits_of,
     loudness_options,
+    memory_option,
     output_options,
     paths_argument,
     progress_option,
 )
 from radcodec.cli.outputs import Destination, Place, check_stdout, restored_name
-from radcodec.cli.sources import Source
+from radcodec.cli.restoring import FrameNumbers, RegionType, Selection, write_dicom_file, write_png
+from radcodec.cli.sources import Source, open_file
+from radcodec.cli.storing import digest_of
 from radcodec.cli.tasks import Message
 from radcodec.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
-    from radcodec.codec import Restored
+    from radcodec.codec import Area, Decoder
 
 _ENDINGS = {"dcm": ".dcm", "png": ".png"}
 
@@ -39,13 +45,25 @@ class Settings:
         "dcm" or "png"; None for the form of the source.
     raw : bool
         Stored values in a PNG.
+    selection : Selection
+        What of it.
+    transfer_syntax : str
+        Of a DICOM file, as in `DicomOptions`.
+    keep_uid : bool
+        Keep SOPInstanceUID.
     remove : bool
         The .rcz file is deleted in the end.
+    memory : int
+        Bytes that may be taken.
     """
 
     form: str | None
     raw: bool
+    selection: Selection
+    transfer_syntax: str
+    keep_uid: bool
     remove: bool
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -62,31 +80,81 @@ class DecompressTask:
         Raises
         ------
         RadcodecError
-            As `radcodec.codec.check`; or the file has changed meanwhile, the result cannot
+            As `radcodec.codec.Decoder`; or the file has changed meanwhile, the result cannot
             be written, or is not what it should be on disk.
         """
-        from radcodec.codec import check
+        from radcodec.codec import Decoder
 
+        settings = self.settings
         source = Source(self.path)
-        restored = check(read_file(self.path))
-        if self.settings.remove and restored.quality is None:
-            raise VerificationError(
-                f"{self.path}: holds no record to verify the pixels against; leave --rm out"
-            )
-        result = encode(restored, self.settings.form, raw=self.settings.raw)
+        with open_file(self.path) as file:
+            whole = settings.selection == Selection()
+            decoder = Decoder(file, limits=limits_of(settings.memory), check=whole)
+            if settings.remove and decoder.reader.quality is None:
+                raise VerificationError(
+                    f"{self.path}: holds no record to verify the pixels against; leave --rm out"
+                )
+            form = settings.form or _default_form(decoder.header.source)
+            write = self._write_dicom if form == "dcm" else self._write_pngs
+            yield from write(decoder, source)
+
+    def _write_dicom(self, decoder: Decoder, source: Source) -> Iterator[Message]:
+        settings = self.settings
         if self.place is None:
+            buffer = io.BytesIO()
+            self._fill(decoder, buffer)
             source.check()
-            yield Message(result)
-        else:
-            with self.place.open(source) as file:
-                file.write(result)
-        header = restored.header
-        size = f"{header.columns} x {header.rows}, {len(result)} bytes"
-        where = "standard output" if self.place is None else self.place.path
-        yield Message(f"{self.path} -> {where}: {size}")
-        if self.settings.remove and self.place is not None:
-            self.place.read_back(result)
+            yield Message(buffer.getvalue())
+            yield self._said(decoder, len(buffer.getvalue()), None)
+            return
+        with self.place.open(source) as out:
+            self._fill(decoder, out)
+            size = out.seek(0, io.SEEK_END)
+            digest = digest_of(out)
+        yield self._said(decoder, size, self.place)
+        if settings.remove:
+            self.place.read_back(digest)
             source.remove(self.place.path)
+
+    def _fill(self, decoder: Decoder, out: BinaryIO) -> None:
+        settings = self.settings
+        syntax: Any = settings.transfer_syntax
+        write_dicom_file(
+            decoder, out, settings.selection, transfer_syntax=syntax, keep_uid=settings.keep_uid
+        )
+
+    def _write_pngs(self, decoder: Decoder, source: Source) -> Iterator[Message]:
+        settings = self.settings
+        frames = settings.selection.frames_of(decoder.header)
+        if self.place is None and len(frames) > 1:
+            raise UsageError(
+                f"{self.path}: has {len(frames)} frames, and standard output takes one PNG; "
+                "choose one with --frames, or leave -c out"
+            )
+        for index, data in write_png(decoder, settings.selection, raw=settings.raw):
+            if self.place is None:
+                source.check()
+                yield Message(data)
+                yield self._said(decoder, len(data), None)
+                continue
+            place = self.place if len(frames) == 1 else self.place.numbered(index + 1)
+            with place.open(source) as out:
+                out.write(data)
+            yield self._said(decoder, len(data), place)
+            if settings.remove:
+                place.read_back(hashlib.sha256(data).digest())
+        if settings.remove and self.place is not None:
+            source.remove(self.place.path)
+
+    def _said(self, decoder: Decoder, size: int, place: Place | None) -> Message:
+        header = decoder.header
+        rows, columns = self.settings.selection.view.shape(header.rows, header.columns)
+        frames = len(self.settings.selection.frames_of(header))
+        many = (
+            f" x {frames} frames" if frames > 1 and (place is None or place is self.place) else ""
+        )
+        where = "standard output" if place is None else place.path
+        return Message(f"{self.path} -> {where}: {columns} x {rows}{many}, {size} bytes")
 
 
 @click.command()
@@ -103,14 +171,45 @@ class DecompressTask:
     help="Stored values in the PNG, shifted to start at 0 where they are signed, instead of "
     "what a viewer would show.",
 )
+@click.option(
+    "--frames",
+    type=FrameNumbers(),
+    metavar="LIST",
+    help="Only these frames, such as 3,7-9, counted from 1; only they are decoded.",
+)
+@click.option(
+    "--region",
+    type=RegionType(),
+    metavar="X0,Y0,X1,Y1",
+    help="Only this rectangle of pixels, X1 and Y1 not included, as PNG.",
+)
+@click.option(
+    "--reduce",
+    type=click.Choice(["2", "4", "8"]),
+    help="A smaller image for a first glance, as PNG: without refinement and guarantee.",
+)
+@click.option(
+    "--transfer-syntax",
+    type=click.Choice(["explicit", "jpeg2000-lossless", "jpegls-lossless", "rle"]),
+    default="explicit",
+    show_default=True,
+    help="Of the DICOM file: Explicit VR Little Endian, or compressed without further loss.",
+)
+@click.option("--keep-uid", is_flag=True, help="Keep SOPInstanceUID though pixels have changed.")
 @output_options
 @jobs_option
+@memory_option
 @loudness_options
 @progress_option
 def decompress(
     paths: tuple[Path, ...],
     form: str | None,
     raw: bool,
+    frames: tuple[tuple[int, int], ...] | None,
+    region: Area | None,
+    reduce: str | None,
+    transfer_syntax: str,
+    keep_uid: bool,
     output: Path | None,
     to_stdout: bool,
     recursive: bool,
@@ -118,26 +217,34 @@ def decompress(
     force: bool,
     remove: bool,
     jobs: int,
+    memory: int,
     no_progress: bool,
 ) -> None:
     """Restore images from .rcz files.
 
     The pixels are compared with the hash that was recorded at compression.  A DICOM file
-    comes back with its original data set, marked as lossy.  A PNG from a DICOM source
-    shows the display window; one from a PNG source, or with --raw, holds stored values.
+    comes back with its original data set, marked as lossy where pixels have changed.  A PNG
+    from a DICOM source shows the display window; one from a PNG source, or with --raw, holds
+    stored values.  Several frames become as many PNG files, scan.0001.png and so on.
     """
     check_output_options(output, to_stdout, mirror, remove, jobs)
-    if raw and form == "dcm":
-        raise UsageError("--raw goes with --to png; a DICOM file always holds stored values")
-    if raw:
+    if form == "dcm" and (raw or region is not None or reduce is not None):
+        named = "--raw" if raw else "--region" if region is not None else "--reduce"
+        raise UsageError(
+            f"{named} goes with --to png: a DICOM file holds the stored values of whole frames, "
+            "whose geometry its data set describes"
+        )
+    if raw or region is not None or reduce is not None:
         form = "png"
+    selection = Selection(frames, region, int(reduce or 1))
+    if remove and selection != Selection():
+        raise UsageError("--rm would lose what --frames, --region or --reduce leave out")
     files = collect(paths, recursive=recursive, wanted=is_rcz)
     several = len(files) > 1 or (recursive and any(path.is_dir() for path in paths))
     if to_stdout:
         check_stdout(files)
     destination = Destination(output, mirror, sources=files, several=several, force=force)
-
-    settings = Settings(form, raw, remove)
+    settings = Settings(form, raw, selection, transfer_syntax, keep_uid, remove, memory)
 
     def plan(path: Path) -> DecompressTask:
         if to_stdout:
@@ -150,9 +257,10 @@ def decompress(
 
 def _ending(path: Path, settings: Settings) -> str:
     """Ending of the file that `path` is restored to, by what its header says."""
-    from radcodec.container.rcz import read_rcz
+    from radcodec.container.rcz import RczReader
 
-    source = read_rcz(read_file(path)).header.source
+    with open_file(path) as file:
+        source = RczReader(file, limits_of(settings.memory), check=False).header.source
     form = settings.form or _default_form(source)
     if settings.remove and form == "png" and source == "dicom":
         raise UsageError(
@@ -164,35 +272,3 @@ def _ending(path: Path, settings: Settings) -> str:
 
 def _default_form(source: str) -> str:
     return "dcm" if source == "dicom" else "png"
-
-
-def encode(restored: Restored, form: str | None, *, raw: bool) -> bytes:
-    """Return the bytes of a DICOM ("dcm") or PNG ("png") file; None for the source's form."""
-    header = restored.header
-    form = form or _default_form(header.source)
-    if form == "dcm":
-        from radcodec.writing.dicom import LossyRecord, dicom_bytes
-
-        quality = restored.quality
-        return dicom_bytes(
-            restored.stored,
-            bits_allocated=header.bits_allocated,
-            bits_stored=header.bits_stored,
-            signed=header.signed,
-            inverted=header.inverted,
-            dataset=restored.dataset,
-            quality=LossyRecord(
-                ratio=header.uncompressed_bytes / restored.file_bytes,
-                max_error=None if quality is None else quality.max_error,
-            ),
-        )
-    from radcodec.writing.png import display_png, raw_png
-
-    if raw or header.source == "png":
-        return raw_png(
-            restored.stored,
-            bits_allocated=header.bits_allocated,
-            bits_stored=header.bits_stored,
-            signed=header.signed,
-        )
-    return display_png(restored.stored, restored.dataset, header.inverted)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from radcodec.cli.batch import collect, is_rcz, read_file, run_batch
-from radcodec.cli.options import loudness_options, paths_argument, recursive_option
+from radcodec.cli.batch import collect, is_rcz, run_batch
+from radcodec.cli.options import (
+    limits_of,
+    loudness_options,
+    memory_option,
+    paths_argument,
+    recursive_option,
+)
+from radcodec.cli.sources import open_file
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from pydicom import Dataset
 
-    from radcodec.container.rcz import RczFile
+    from radcodec.container import Limits, Plane, Quality
 
 #: Attributes of the data set worth showing; none of them identifies a patient.
 TAGS = (
@@ -42,38 +53,49 @@ TAGS = (
 @paths_argument
 @recursive_option
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each file.")
+@memory_option
 @loudness_options
-def info(paths: tuple[Path, ...], recursive: bool, as_json: bool) -> None:
-    """Show the header, chunks, sizes, recorded quality and main tags of .rcz files.
+def info(paths: tuple[Path, ...], recursive: bool, as_json: bool, memory: int) -> None:
+    """Show the header, coding, sizes, recorded quality and main tags of .rcz files.
 
     Every checksum is checked; the pixels are not decoded.
     """
     files = collect(paths, recursive=recursive, wanted=is_rcz)
 
     def work(path: Path) -> None:
-        facts = {"file": str(path), **describe_file(read_file(path))}
+        with open_file(path) as file:
+            facts = {"file": str(path), **describe_file(file, limits_of(memory))}
         click.echo(json.dumps(facts, allow_nan=False) if as_json else _as_text(facts))
 
     run_batch(files, work, action="reading", progress=False)
 
 
-def describe_file(data: bytes) -> dict[str, Any]:
-    """Facts about the bytes of an .rcz file, of types that JSON knows.
+def describe_file(file: BinaryIO, limits: Limits) -> dict[str, Any]:
+    """Facts about an .rcz file, of types that JSON knows.
 
     Raises
     ------
     FormatError, LimitError
-        As `radcodec.container.rcz.read_rcz`.
+        As `radcodec.container.rcz.RczReader`.
     """
-    from radcodec.container.rcz import list_chunks, read_rcz
+    from radcodec.container.rcz import RczReader
 
-    file = read_rcz(data)
-    header = file.header
+    reader = RczReader(file, limits)
+    header = reader.header
+    first = reader.plane(0)
+    codings: Counter[str] = Counter()
+    bytes_of: Counter[str] = Counter()
+    planes = itertools.product(range(header.frames), range(header.samples))
+    for plane in itertools.starmap(reader.plane, planes):
+        codings[plane.coding] += 1
+    for chunk in reader.chunks():
+        bytes_of[chunk.type] += chunk.length
+    dataset = reader.dataset
     return {
-        "file_bytes": len(data),
+        "file_bytes": reader.size,
         "uncompressed_bytes": header.uncompressed_bytes,
-        "ratio": header.uncompressed_bytes / len(data),
-        "bpp": 8 * len(data) / (header.rows * header.columns * header.frames),
+        "ratio": header.uncompressed_bytes / reader.size,
+        "bpp": 8 * reader.size / (header.rows * header.columns * header.frames),
         "header": {
             "modality": header.modality,
             "source": header.source,
@@ -81,44 +103,50 @@ def describe_file(data: bytes) -> dict[str, Any]:
             "columns": header.columns,
             "frames": header.frames,
             "samples": header.samples,
+            "colour": header.colour,
+            "colour_transform": header.transform,
             "bits_allocated": header.bits_allocated,
             "bits_stored": header.bits_stored,
             "signed": header.signed,
             "inverted": header.inverted,
-            "intensity_low": header.low,
-            "intensity_high": header.high,
-            "depth": header.depth,
-            "level": header.level,
+            "max_error": header.max_error,
             "entropy_coder": header.coder,
             "tile_side": 1 << header.tile_log2,
-            "tiles": header.grid.tile_count,
-            "model": header.model_id.hex(),
+            "tiles": header.grid(1).tile_count,
         },
-        "refinement": None
-        if file.refinement is None
-        else {
-            "depth": file.refinement.depth,
-            "level": file.refinement.level,
-            "model": file.refinement.model_id.hex(),
-        },
-        "background": None if file.mask is None else file.mask[0],
-        "pixel_blocks": None
-        if file.pixels is None
-        else {
-            "step": file.pixels.step,
-            "bytes": len(file.pixels.flags) + sum(map(len, file.pixels.tiles)),
-        },
-        "chunks": [
-            {"type": chunk.type, "offset": chunk.offset, "payload_bytes": chunk.length}
-            for chunk in list_chunks(data)
-        ],
-        "quality": _quality(file),
-        "tags": {} if file.dataset is None else _tags(file.dataset),
+        "codings": dict(codings),
+        "first_plane": _plane(first),
+        "chunk_bytes": dict(bytes_of),
+        "quality": _quality(reader.quality),
+        "tags": {} if dataset is None else _tags(dataset),
     }
 
 
-def _quality(file: RczFile) -> dict[str, Any] | None:
-    quality = file.quality
+def _plane(plane: Plane) -> dict[str, Any]:
+    """Facts about a plane."""
+    second, blocks, residual = plane.refinement, plane.pixels, plane.residual
+    return {
+        "coding": plane.coding,
+        "intensity_low": plane.low,
+        "intensity_high": plane.high,
+        "depth": plane.depth or None,
+        "level": plane.level if plane.depth else None,
+        "model": plane.model_id.hex() or None,
+        "refinement": None
+        if second is None
+        else {"depth": second.depth, "level": second.level, "model": second.model_id.hex()},
+        "background": None if plane.mask is None else plane.mask[0],
+        "pixel_blocks": None
+        if blocks is None
+        else {"step": blocks.step, "bytes": len(blocks.flags) + sum(map(len, blocks.tiles))},
+        "residual": None
+        if residual is None
+        else {"step": residual.step, "bytes": sum(map(len, residual.tiles))},
+        "unused_bits": [bit for bit, _ in plane.unused],
+    }
+
+
+def _quality(quality: Quality | None) -> dict[str, Any] | None:
     if quality is None:
         return None
     return {
@@ -156,36 +184,45 @@ def _tag_text(source: Dataset, keyword: str) -> str:
 
 
 def _as_text(facts: dict[str, Any]) -> str:
-    header, quality = facts["header"], facts["quality"]
+    header, quality, plane = facts["header"], facts["quality"], facts["first_plane"]
     sign = "signed" if header["signed"] else "unsigned"
     bpp = f"{facts['bpp']:.3f} bpp"
     sizes = f"{facts['file_bytes']} of {facts['uncompressed_bytes']} bytes"
+    frames = f" x {header['frames']} frames" if header["frames"] > 1 else ""
+    colour = "" if header["colour"] == "grey" else f", {header['colour']}"
     rows = [
-        ("image", f"{header['columns']} x {header['rows']}, {header['source']}"),
+        ("image", f"{header['columns']} x {header['rows']}{frames}{colour}, {header['source']}"),
         (
             "values",
             f"{header['bits_stored']} of {header['bits_allocated']} bits, {sign}"
             + (", inverted" if header["inverted"] else "")
-            + f", mapped from {header['intensity_low']}..{header['intensity_high']}",
+            + f", mapped from {plane['intensity_low']}..{plane['intensity_high']}",
         ),
         ("size", f"{sizes}, ratio {facts['ratio']:.2f}, {bpp}"),
-        ("networks", f"{header['modality']} depth {header['depth']} level {header['level']}"),
-        ("model", header["model"]),
-        ("quality", _quality_text(quality)),
-        (
-            "chunks",
-            "  ".join(f"{chunk['type']} {chunk['payload_bytes']}" for chunk in facts["chunks"]),
-        ),
+        ("coding", ", ".join(f"{n} x {name}" for name, n in facts["codings"].items())),
     ]
-    refinement = facts["refinement"]
-    if refinement is not None:
-        text = f"depth {refinement['depth']} level {refinement['level']}"
-        rows.insert(5, ("refinement", f"{text}, model {refinement['model']}"))
-    if facts["background"] is not None:
-        rows.append(("background", f"value {facts['background']}, exact"))
-    blocks = facts["pixel_blocks"]
-    if blocks is not None:
-        rows.append(("pixel blocks", f"{blocks['bytes']} bytes, step {blocks['step']}"))
+    if plane["model"] is not None:
+        rows.append(
+            ("networks", f"{header['modality']} depth {plane['depth']} level {plane['level']}")
+        )
+        rows.append(("model", plane["model"]))
+    second = plane["refinement"]
+    if second is not None:
+        text = f"depth {second['depth']} level {second['level']}"
+        rows.append(("refinement", f"{text}, model {second['model']}"))
+    rows.append(("quality", _quality_text(quality)))
+    if header["max_error"] is not None:
+        rows.append(("guarantee", f"no stored value is off by more than {header['max_error']}"))
+    sizes = "  ".join(f"{kind} {length}" for kind, length in facts["chunk_bytes"].items())
+    rows.append(("chunks", sizes))
+    if plane["background"] is not None:
+        rows.append(("background", f"value {plane['background']}, exact"))
+    for name, label in (("pixel_blocks", "pixel blocks"), ("residual", "residual")):
+        part = plane[name]
+        if part is not None:
+            rows.append((label, f"{part['bytes']} bytes, step {part['step']}"))
+    if plane["unused_bits"]:
+        rows.append(("unused bits", ", ".join(map(str, plane["unused_bits"])) + ", kept"))
     rows += list(facts["tags"].items())
     width = max(len(name) for name, _ in rows)
     return "\n".join([facts["file"], *(f"  {name:{width}}  {value}" for name, value in rows)])

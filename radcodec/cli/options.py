@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from radcodec.cli.stopping import silence
 from radcodec.errors import UsageError
+
+if TYPE_CHECKING:
+    from radcodec.container.limits import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -174,3 +178,39 @@ def check_output_options(
         raise UsageError("--rm does not go with -c: standard output cannot be verified")
     if jobs > 1 and to_stdout:
         raise UsageError("-T does not go with -c, which takes one file")
+
+
+class ByteCount(click.ParamType[int]):
+    """A number of bytes, with a unit such as K, MB or GiB; each is a power of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Turn text into bytes, or fail with a usage error."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", str(value).strip().upper())
+        if not found:
+            self.fail(f"{value!r} is not a size such as 512M or 2GiB", param, ctx)
+        size = int(float(found[1]) * 1024 ** " KMGT".index(found[2] or " "))
+        if size < 1:
+            self.fail(f"{value!r} is no memory at all", param, ctx)
+        return size
+
+
+memory_option = click.option(
+    "--memory-limit",
+    "memory",
+    type=ByteCount(),
+    default="2GiB",
+    show_default=True,
+    metavar="SIZE",
+    help="Refuse files that would take more memory than this, before it is taken.",
+)
+
+
+def limits_of(memory: int) -> Limits:
+    """The limits on what files may claim, with so many bytes of memory."""
+    from radcodec.container.limits import Limits
+
+    return Limits(memory=memory)

@@ -6,16 +6,17 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from radcodec.cli.sources import Source
 from radcodec.cli.storing import (
+    digest_of,
     make_folders,
+    open_back,
     open_output,
     output_errors,
-    read_back,
     refuse_existing,
     write_file,
 )
@@ -96,25 +97,42 @@ class Place:
             yield file
             source.check()
 
-    def read_back(self, data: bytes) -> bytes:
-        """Return what the file holds on disk, which must be `data`.
+    def numbered(self, number: int) -> Place:
+        """The place of one of several results: ``scan.png`` becomes ``scan.0003.png``."""
+        name = f"{self.path.stem}.{number:04d}{self.path.suffix}"
+        return replace(self, path=self.path.with_name(name))
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[BinaryIO]:
+        """Open the file as it is on disk.
+
+        Raises
+        ------
+        OutputError
+            It cannot be read.
+        """
+        try:
+            file = open_back(self.path)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot be read back: {error.strerror or error}; the source is kept"
+            ) from error
+        with file:
+            yield file
+
+    def read_back(self, digest: bytes) -> None:
+        """Compare what the file holds on disk with the SHA-256 of what was written.
 
         Raises
         ------
         OutputError
             It is something else, or cannot be read.
         """
-        try:
-            found = read_back(self.path)
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot be read back: {error.strerror or error}; the source is kept"
-            ) from error
-        if found != data:
-            raise OutputError(
-                f"{self.path}: does not read back as it was written; the source is kept"
-            )
-        return found
+        with self.reading() as file:
+            if digest_of(file) != digest:
+                raise OutputError(
+                    f"{self.path}: does not read back as it was written; the source is kept"
+                )
 
 
 class Destination:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from radcodec.errors import InputError, OutputError
 
@@ -25,6 +29,22 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+@contextlib.contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading; `InputError` where it cannot be read."""
+    refuse_folder(path)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        if not file.seekable():
+            # A pipe, which has no end to look at first.
+            yield io.BytesIO(file.read())
+            return
+        yield file
 
 
 class Source:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -222,10 +223,19 @@ def make_folders(folder: Path) -> None:
         sync_folder(each.parent)
 
 
-def read_back(path: Path) -> bytes:
-    """Read a file that was just written, from the disk where the system can be told to."""
-    with path.open("rb") as file:
-        if hasattr(os, "posix_fadvise"):
-            # Flushed pages are dropped from the cache, so that the disk must answer.
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        return file.read()
+def open_back(path: Path) -> BinaryIO:
+    """Open a file that was just written, to be read from the disk where the system can be told."""
+    file = cast(BinaryIO, path.open("rb"))
+    if hasattr(os, "posix_fadvise"):
+        # Flushed pages are dropped from the cache, so that the disk must answer.
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return file
+
+
+def digest_of(file: BinaryIO) -> bytes:
+    """SHA-256 of all bytes of an open file."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(2**20):
+        digest.update(piece)
+    return digest.digest()

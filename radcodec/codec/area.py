@@ -50,8 +50,9 @@ class Area:
 
     def meets(self, rows: slice, columns: slice) -> bool:
         """Whether it has a pixel in common with a rectangle of rows and columns."""
-        down = self.top < rows.stop and rows.start < self.bottom
-        return down and self.left < columns.stop and columns.start < self.right
+        down: bool = self.top < rows.stop and rows.start < self.bottom
+        across: bool = self.left < columns.stop and columns.start < self.right
+        return down and across
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ STEP_SHARE = 0.5
 WORTHWHILE, WORTHWHILE_BESIDE = 64.0, 16.0
 #: How far a group of blocks grows from those that save most, in blocks.
 REACH = 8
+#: Rows that are priced at a time, whole blocks, since the numbers take 64 bits.
+BAND = 512
 #: What the first layer saves besides, as a share of the refinement's bits.
 BASE_SHARE = 0.05
 # Bits of a latent position: empty, not empty, each value, and each doubling of it; the sum
@@ -126,21 +128,28 @@ def choose_blocks(
         None where there is no such block.
     """
     background = background_of(mask, *stored.shape)
-    values = stored.astype(np.int64)
     quantum = pixel_step(step, span)
     rate = EXCHANGE / (step * span) ** 2
-    error = np.where(background, 0, values - decoded).astype(np.float64)
-    price = rate * _per_block(error * error, SIDE)
+    parts = []
+    for top in range(0, len(stored), BAND):
+        # The row above the band, which its first pixels are predicted from.
+        above = min(top, 1)
+        values = stored[top - above : top + BAND].astype(np.int64)
+        ground = background[top : top + BAND]
+        error = np.where(ground, 0, values[above:] - decoded[top : top + BAND]).astype(np.float64)
+        price = rate * _per_block(error * error, SIDE)
+        difference = np.abs((values - _foreseen(values))[above:])
+        size = (difference + quantum // 2) // quantum
+        left = difference - size * quantum
+        bits = np.where(
+            size > 0, _PIXEL_VALUE + _PIXEL_DOUBLED * np.log2(np.maximum(size, 1)), _PIXEL_ZERO
+        )
+        own = np.where(ground, 0.0, bits + rate * (left * left))
+        parts.append(price - _per_block(own, SIDE) - _BLOCK)
+    gain = np.concatenate(parts)
     if latent is not None:
-        price += (1 + BASE_SHARE) * _per_block(latent_bits(latent), SIDE // 4)
-    difference = values - _foreseen(values)
-    size = (np.abs(difference) + quantum // 2) // quantum
-    left = np.abs(difference) - size * quantum
-    bits = np.where(
-        size > 0, _PIXEL_VALUE + _PIXEL_DOUBLED * np.log2(np.maximum(size, 1)), _PIXEL_ZERO
-    )
-    own = np.where(background, 0.0, bits + rate * (left * left))
-    saved = np.where(open_blocks(background), price - _per_block(own, SIDE) - _BLOCK, 0.0)
+        gain += (1 + BASE_SHARE) * _per_block(latent_bits(latent), SIDE // 4)
+    saved = np.where(open_blocks(background), gain, 0.0)
     flags = grow_within(saved > WORTHWHILE, saved > WORTHWHILE_BESIDE, REACH)
     if not flags.any():
         return None

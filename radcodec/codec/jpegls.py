@@ -63,7 +63,8 @@ def encode_jpegls(
             interleave_mode=0,
         )
     )
-    return stream, decode_jpegls(stream, *values.shape, bits, signed)
+    rows, columns = values.shape
+    return stream, decode_jpegls(stream, rows, columns, bits, signed)
 
 
 def _frame_of(stream: bytes) -> tuple[int, ...] | None:

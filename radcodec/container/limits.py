@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 from radcodec.errors import LimitError
 
+#: Bytes that the program takes beside what grows with a frame: libraries, models, windows.
+PROGRAM = 600 * 2**20
+#: Most bytes for each pixel of a frame, and for each of its samples, as measured by
+#: ``benchmarks/memory.py``.
+DECODING, CODING = (40, 16), (150, 30)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -24,11 +30,14 @@ class Limits:
         over when they are filled up to whole latent blocks.
     dataset : int
         Bytes of the DICOM data set after inflating.
+    memory : int
+        Bytes that the work on one file may take, as far as the size of its frames tells.
     """
 
     pixels: int = 2**28
     side: int = 2**20
     dataset: int = 64 * 2**20
+    memory: int = 2 * 2**30
 
     def check_image(self, rows: int, columns: int) -> None:
         """Raise `LimitError` where an image of this size is too large.
@@ -47,6 +56,26 @@ class Limits:
             raise LimitError(
                 f"the image has {rows} x {columns} pixels; at most "
                 f"{self.pixels} pixels are allowed; raise Limits.pixels if you trust the file"
+            )
+
+    def check_decoding(self, rows: int, columns: int, samples: int) -> None:
+        """Raise `LimitError` where to decode a frame takes too much memory."""
+        self._check_memory(DECODING, rows, columns, samples, "decode")
+
+    def check_coding(self, rows: int, columns: int, samples: int) -> None:
+        """Raise `LimitError` where to compress a frame takes too much memory."""
+        self._check_memory(CODING, rows, columns, samples, "compress")
+
+    def _check_memory(
+        self, each: tuple[int, int], rows: int, columns: int, samples: int, what: str
+    ) -> None:
+        needed = PROGRAM + (each[0] + each[1] * samples) * rows * columns
+        if needed > self.memory:
+            raise LimitError(
+                f"to {what} a frame of {columns} x {rows} pixels and {samples} sample(s) takes "
+                f"about {needed / 2**20:.0f} MiB of memory, and {self.memory / 2**20:.0f} MiB are "
+                f"allowed; set --memory-limit {-(-needed // 2**30)}GiB or more if you trust the "
+                "file"
             )
 
     def check_dataset(self, length: int) -> None:

@@ -12,9 +12,9 @@ from radcodec.network.runtime import compile_bundle
 from radcodec.network.windows import run_windowed
 
 #: Pixels kept of a window along a side.
-TILE = 1024
-#: Halo in latent positions, wider than the network's view.
-HALO = 8
+TILE = 512
+#: Halo in latent positions: the network sees less than 3.
+HALO = 3
 
 
 class Compressor:

@@ -21,9 +21,9 @@ from radcodec.network.windows import run_windowed
 from radcodec.quantising.dequantise import GainTable
 
 #: Pixels kept of a window along a side.
-TILE = 1024
-#: Halo in latent positions, wider than the network's view of less than 3.
-HALO = 4
+TILE = 512
+#: Halo in latent positions: the network sees less than 3.
+HALO = 3
 
 
 class Decompressor:
