@@ -5,9 +5,10 @@ and pydicom-data, compresses and restores each at several ratios, and writes the
 the restored DICOM files, and PNGs of original, restored image and difference.
 """
 
-from __future__ import io
+from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import sys
