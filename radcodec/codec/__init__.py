@@ -319,6 +319,8 @@ class Decoder:
         check: bool = True,
     ) -> None:
         self.reader = RczReader(file, limits, check=check)
+        header = self.reader.header
+        self.reader.limits.check_decoding(header.rows, header.columns, header.samples)
         self.models = _default_store() if models is None else models
 
     @property
