@@ -160,8 +160,8 @@ def _palette_of(
     counts = np.bincount(values - low, minlength=high - low + 1)
     used = (np.flatnonzero(counts) + low).astype(np.int32)
     first, last = np.searchsorted(np.cumsum(counts), [TAIL * len(values), (1 - TAIL) * len(values)])
-    density = np.count_nonzero(counts[first : last + 1]) * step / int(last + 1 - first)
-    overall = len(used) * step / (high - low + 1)
+    density = float(np.count_nonzero(counts[first : last + 1]) * step) / int(last + 1 - first)
+    overall = float(len(used) * step) / (high - low + 1)
     density = overall if overall < FEW else density
     if density > SPARSE:
         return None
