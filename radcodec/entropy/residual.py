@@ -6,6 +6,8 @@ networks gave, it is coded how the source differs from it; without, the whole im
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +39,13 @@ from radcodec.entropy.residual_walk import (
 )
 from radcodec.errors import CorruptError
 
-#: Values in use are listed where there are at most this many in each value of the range.
+#: Values in use are listed where, among the middle pixels, there are at most this many of them
+#: in each value that could be told apart.
 SPARSE = 0.9
+#: Share of the pixels beyond those on either side, where values are rare and so have gaps.
+TAIL = 0.05
+#: Below this share of the whole range in use it does not matter where the gaps are.
+FEW = 1 / 16
 #: Bytes that palette and weights take at most, apart from those for each listed value.
 _HEAD_BYTES = 1 << 17
 _NO_BASE = np.zeros(0, dtype=np.int32)
@@ -78,9 +85,7 @@ def encode_residual(
     coded = ~background
     if not coded.any():
         return b"", restored
-    used = np.unique(stored[coded])
-    listed = len(used) * step <= SPARSE * (high - low + 1)
-    palette = used.astype(np.int32) if listed else None
+    palette = _palette_of(stored[coded], step, low, high)
     tile, around = _ranked(restored, palette), _ranked_base(base, palette, low, high)
     if palette is not None:
         tile[background], step = 0, 1
@@ -148,6 +153,29 @@ def _shape_of_weights(has_base: bool) -> tuple[int, int]:
     return ACTIVITIES, len(NEIGHBOURS) + (1 + len(AROUND) if has_base else 0)
 
 
+def _palette_of(
+    values: NDArray[np.int32], step: int, low: int, high: int
+) -> NDArray[np.int32] | None:
+    """Values in use, ascending, where it pays to list them: with gaps where pixels are many."""
+    counts = np.bincount(values - low, minlength=high - low + 1)
+    used = (np.flatnonzero(counts) + low).astype(np.int32)
+    first, last = np.searchsorted(np.cumsum(counts), [TAIL * len(values), (1 - TAIL) * len(values)])
+    density = float(np.count_nonzero(counts[first : last + 1]) * step) / int(last + 1 - first)
+    overall = float(len(used) * step) / (high - low + 1)
+    density = overall if overall < FEW else density
+    if density > SPARSE:
+        return None
+    out, coder = np.empty(_room_of_list(len(used)), dtype=np.uint8), new_encoder()
+    ended = np.append(used, np.int32(high + 1))
+    code_palette(coder, out, new_contexts(PALETTE_CONTEXTS), ended, low, high, True)
+    return used if 8 * coder[4] < -math.log2(density) * len(values) else None
+
+
+def _room_of_list(length: int) -> int:
+    """Bytes that a list of values takes at most."""
+    return 64 * (length + 1) + SPARE_BYTES
+
+
 def _ranked(values: NDArray[np.int32], palette: NDArray[np.int32] | None) -> NDArray[np.int32]:
     """Places in the palette of values: of the largest there that is no larger, or the first."""
     if palette is None:
@@ -184,7 +212,7 @@ def _encode(
     work = padded(tile, known).reshape(-1)
     weights = fit(work, known, _padded_base(base, known), *places(tile.shape[1]))
     used = _NO_BASE if palette is None else np.append(palette, np.int32(high + 1))
-    head = _HEAD_BYTES + 64 * len(used) + (tile.shape[1] + 1) * MOST_BYTES + SPARE_BYTES
+    head = _HEAD_BYTES + _room_of_list(len(used)) + (tile.shape[1] + 1) * MOST_BYTES + SPARE_BYTES
     limits = (step, low, high) if palette is None else (1, 0, len(palette) - 1)
     room = 3 * tile.size
     while True:
