@@ -16,6 +16,11 @@ from radcodec.container.planes import ANY_DEPTH, Plane, pack_plane
 from radcodec.reading.image import GreyImage
 
 
+#: Bits per pixel of a plane without networks below which networks may save some, as the bound
+#: exceeds the noise then (docs/experiments.md, "Residuals").
+PAYING_BITS = 0.6
+
+
 @dataclass(frozen=True)
 class Coded:
     """A plane with the values that it decodes to, (rows, columns) of int32."""
@@ -85,14 +90,15 @@ def within_bound(
     sample : int
         Which sample of the frame it is.
     bases : callable or None
-        Gives what networks make of the plane, to be tried as predictions.
+        Gives what networks make of the plane, to be tried as predictions where that may pay.
     """
     prepared = prepare(image)
     candidates = [as_pixels(prepared, bound, header)]
+    bits = 8 * len(pack_plane(candidates[0].plane, header, sample)) / image.stored.size
     jpegls = as_jpegls(image, bound, header, sample)
     if jpegls is not None:
         candidates.append(jpegls)
-    if bases is not None:
+    if bases is not None and bound > 0 and bits < PAYING_BITS:
         for base in bases(prepared):
             candidates.append(over_networks(base, prepared, bound, header))
     return smallest(candidates, header, sample)

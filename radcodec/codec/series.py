@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from radcodec.codec.colour import STEP_WEIGHTS, forward, inverse
 from radcodec.codec.decoder import checksum_of
-from radcodec.codec.encoder import Encoder
+from radcodec.codec.encoder import BaseEncoder, Encoder, network_of
 from radcodec.codec.lossless import Coded, as_jpegls, as_pixels, smallest, within_bound
 from radcodec.codec.plans import Plan, Rules
 from radcodec.codec.prepared import Prepared, prepare
@@ -42,6 +42,8 @@ _COLOURS = {
 SAMPLED_PIXELS = 2**22
 #: Most frames of them.
 SAMPLED_FRAMES = 6
+#: Depth and nominal steps of networks that are tried beneath what is coded within a bound.
+BASE_DEPTH, BASE_STEPS = 3, (0.3, 0.1)
 #: Most times that a whole series is coded to meet its size.
 PASSES = 3
 #: Range and precision of the search for a step, both as binary logarithms.
@@ -183,15 +185,14 @@ class Series:
         return Coded(encoder.plane(level), encoder.decoded(level))
 
     def _bases(self, prepared: Prepared) -> list[Coded]:
-        """What networks make of a plane, as a prediction for what is coded exactly."""
-        bound = self.request.max_error or 0
-        request = self.request
-        search = Search(prepared, request.modality, request.plans, request.rules, self.models)
-        found = []
-        for step in base_steps(bound, prepared.mapping.span):
-            encoder, level = search.by_step(step)
-            found.append(Coded(encoder.plane(level), encoder.decoded(level)))
-        return found
+        """What coarse networks make of a plane, as predictions for what is coded in a bound."""
+        modality = self.request.modality
+        if BASE_DEPTH not in self.models.depths(network_of(modality, BASE_DEPTH, self.models)):
+            return []
+        plan = Plan(BASE_DEPTH)
+        encoder = Encoder(BaseEncoder(prepared, modality, BASE_DEPTH, self.models), plan)
+        levels = [plan.level_of_step(step) for step in BASE_STEPS]
+        return [Coded(encoder.plane(level), encoder.decoded(level)) for level in levels]
 
     def exactly(self, image: GreyImage, sample: int) -> Coded:
         """Code a plane within the header's bound."""
@@ -435,13 +436,3 @@ def restored(coded: list[Coded], header: Header) -> NDArray[np.int32]:
     """The frame (samples, rows, columns) that planes decode to."""
     planes = np.stack([one.decoded for one in coded])
     return inverse(planes, header.bits_stored) if header.transform == "ycocg-r" else planes
-
-
-#: Nominal steps of the networks' last layer that are tried beneath an exact coding, over
-#: the bound's quantiser step in stored values.
-BASE_STEPS: tuple[float, ...] = ()
-
-
-def base_steps(bound: int, span: int) -> list[float]:
-    """Nominal steps at which networks may predict what is coded within a bound."""
-    return [min(max(ratio * (2 * bound + 1) / span, 2.0**-10), 1.0) for ratio in BASE_STEPS]
