@@ -215,7 +215,9 @@ def compress_source(
         limits.check_dataset(len(source.dataset))
     chosen = modality or source.modality or "generic"
     rules = load_rules(store.root)
-    request = Request(chosen, plans_for(chosen, depth, refine, rules, store), rules, target)
+    plans = plans_for(chosen, depth, refine, rules, store)
+    # Who asks for a depth wants networks.
+    request = Request(chosen, plans, rules, target, depth is None and refine is None)
     origin = "png" if source.dataset is None else "dicom"
     header = header_for(layout, chosen, origin, max_error)
     series = Series(source, header, request, store)

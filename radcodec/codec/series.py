@@ -18,9 +18,10 @@ from radcodec.codec.colour import STEP_WEIGHTS, forward, inverse
 from radcodec.codec.decoder import checksum_of
 from radcodec.codec.encoder import BaseEncoder, Encoder, network_of
 from radcodec.codec.lossless import Coded, as_jpegls, as_pixels, smallest, within_bound
+from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import Plan, Rules
 from radcodec.codec.prepared import Prepared, prepare
-from radcodec.codec.search import Search
+from radcodec.codec.search import Found, Search
 from radcodec.container.header import TRANSFORMABLE_BITS, Header
 from radcodec.container.planes import pack_plane
 from radcodec.container.rcz import FIXED_BYTES, Quality, RczWriter
@@ -64,15 +65,15 @@ class Request:
         Of the models.
     target : Target
         What is to be reached; of no effect with a bound.
-    max_error : int or None
-        Bound on the error of every value.
+    pixels : bool
+        Whether planes may do without networks.
     """
 
     modality: str
     plans: list[tuple[float, Plan]]
     rules: Rules
     target: Target
-    max_error: int | None = None
+    pixels: bool = True
 
 
 def header_for(layout: Layout, modality: str, source: str, max_error: int | None) -> Header:
@@ -147,9 +148,6 @@ class Series:
         # Where one step serves all planes to meet a size: both, to be corrected by the outcome.
         self._step: float | None = None
         self._wanted = 0.0
-        #: Plan and level of the last plane that networks coded, and whether there was one.
-        self.plan: Plan | None = None
-        self.level: int | None = None
 
     # One plane at a time ---------------------------------------------------------------
 
@@ -178,10 +176,17 @@ class Series:
     def _search(self, image: GreyImage) -> Search:
         request = self.request
         prepared = prepare(image)
-        return Search(prepared, request.modality, request.plans, request.rules, self.models)
+        return Search(
+            prepared,
+            request.modality,
+            request.plans,
+            request.rules,
+            self.models,
+            pixels=request.pixels,
+        )
 
-    def _coded(self, encoder: Encoder, level: int) -> Coded:
-        self.plan, self.level = encoder.plan, level
+    @staticmethod
+    def _coded(encoder: Encoder | PixelEncoder, level: int) -> Coded:
         return Coded(encoder.plane(level), encoder.decoded(level))
 
     def _bases(self, prepared: Prepared) -> list[Coded]:
@@ -285,7 +290,7 @@ class Series:
         return self._extrapolated(sizes)
 
     def _without_loss(self, prepared: Prepared, sample: int) -> Coded:
-        candidates = [as_pixels(prepared, 0, self.header)]
+        candidates = [as_pixels(prepared, 1, self.header)]
         jpegls = as_jpegls(prepared.image, 0, self.header, sample)
         return smallest([*candidates, *([jpegls] if jpegls else [])], self.header, sample)
 
@@ -325,7 +330,7 @@ class Series:
     def _weights(self) -> tuple[float, ...]:
         return STEP_WEIGHTS[self.header.transform]
 
-    def _encoder_at(self, search: Search, step: float, sample: int) -> tuple[Encoder, int]:
+    def _encoder_at(self, search: Search, step: float, sample: int) -> Found:
         """The encoder of a plane at a step in stored values of the first sample."""
         return search.by_step(step * self._weights()[sample] / search.prepared.mapping.span)
 

@@ -48,6 +48,8 @@ TAIL = 0.05
 FEW = 1 / 16
 #: Bytes that palette and weights take at most, apart from those for each listed value.
 _HEAD_BYTES = 1 << 17
+#: Rounding to the nearest step, see `encode_residual`.
+NEAREST = 128
 _NO_BASE = np.zeros(0, dtype=np.int32)
 
 
@@ -58,6 +60,7 @@ def encode_residual(
     step: int,
     low: int,
     high: int,
+    rounding: int = NEAREST,
 ) -> tuple[bytes, NDArray[np.int32]]:
     """Encode the pixels of one tile that are not background.
 
@@ -70,9 +73,13 @@ def encode_residual(
     background : ndarray of bool, same shape
         Pixels whose value is known, and not coded.
     step : int
-        1 to 65535, odd.  No pixel is off by more than half of it, rounded down.
+        1 to 65535.
     low, high : int
         Range of the image's values, at most 65535 apart.
+    rounding : int
+        Share of a step in 1/256 by which an error's magnitude is rounded, 64 to `NEAREST`.  By
+        default no pixel is off by more than half of the step, rounded down; smaller errors in
+        more pixels are coded as none where it is less, for fewer bits.
 
     Returns
     -------
@@ -89,7 +96,7 @@ def encode_residual(
     tile, around = _ranked(restored, palette), _ranked_base(base, palette, low, high)
     if palette is not None:
         tile[background], step = 0, 1
-    data = _encode(tile, around, background, palette, step, low, high)
+    data = _encode(tile, around, background, palette, step, low, high, rounding)
     restored[coded] = (tile if palette is None else palette[tile])[coded]
     return data, restored
 
@@ -142,7 +149,7 @@ def decode_residual(
         step, low, high = 1, 0, count - 1
     weights = np.zeros(_shape_of_weights(base is not None), dtype=np.int32)
     code_weights(coder, stream, new_contexts(WEIGHT_CONTEXTS), weights, False)
-    _walk(coder, stream, tile, around, background, weights, (step, low, high), False)
+    _walk(coder, stream, tile, around, background, weights, (step, low, high), False, 0)
     if len(data) > taken(coder):
         raise CorruptError("residuals: bytes behind the values; get a new copy of the file")
     restored[coded] = (tile if palette is None else palette[tile])[coded]
@@ -206,6 +213,7 @@ def _encode(
     step: int,
     low: int,
     high: int,
+    rounding: int,
 ) -> bytes:
     """Encode a tile, in places of the palette where there is one; it becomes what is restored."""
     known = np.ascontiguousarray(background)
@@ -220,7 +228,7 @@ def _encode(
         coder, trial = new_encoder(), tile.copy()
         code_palette(coder, out, new_contexts(PALETTE_CONTEXTS), used, low, high, True)
         code_weights(coder, out, new_contexts(WEIGHT_CONTEXTS), weights, True)
-        if _walk(coder, out, trial, base, known, weights, limits, True):
+        if _walk(coder, out, trial, base, known, weights, limits, True, rounding):
             break
         room *= 2
     tile[:] = trial
@@ -237,8 +245,11 @@ def _walk(
     weights: NDArray[np.int32],
     limits: tuple[int, int, int],
     encoding: bool,
+    rounding: int,
 ) -> bool:
     known = np.ascontiguousarray(background)
     around, where = _padded_base(base, known), places(tile.shape[1])
     contexts = new_contexts(CONTEXTS)
-    return walk(coder, data, contexts, tile, known, around, weights, *where, *limits, encoding)
+    return walk(
+        coder, data, contexts, tile, known, around, weights, *where, *limits, encoding, rounding
+    )
