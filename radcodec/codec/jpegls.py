@@ -49,21 +49,22 @@ def encode_jpegls(
     most = min(_LARGEST_BOUND, ((1 << depth) - 1) // 2)
     if depth > _BITS[1] or bound > most or max(values.shape) >= 2**16:
         return None
+    rows, columns = values.shape
     shifted = values + _offset(bits, signed)
     kind = np.uint8 if depth <= 8 else np.uint16
     pixels = np.ascontiguousarray(shifted, dtype=kind)
     stream = bytes(
         jpeg_ls.encode_buffer(
             pixels.tobytes(),
-            rows=values.shape[0],
-            columns=values.shape[1],
+            rows=rows,
+            columns=columns,
             samples_per_pixel=1,
             bits_stored=depth,
             lossy_error=bound,
             interleave_mode=0,
         )
     )
-    return stream, decode_jpegls(stream, *values.shape, bits, signed)
+    return stream, decode_jpegls(stream, rows, columns, bits, signed)
 
 
 def _frame_of(stream: bytes) -> tuple[int, ...] | None:
