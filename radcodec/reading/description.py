@@ -25,6 +25,21 @@ JPEG_XL = {
     "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
     "1.2.840.10008.1.2.4.112": "JPEG XL",
 }
+#: Objects whose values are no picture, by SOP class and by Modality: an error of one there is
+#: another dose, label or measurement.
+_NO_PICTURES = {
+    "1.2.840.10008.5.1.4.1.1.481.2": "doses",
+    "1.2.840.10008.5.1.4.1.1.66.4": "labels",
+    "1.2.840.10008.5.1.4.1.1.66.7": "labels",
+    "1.2.840.10008.5.1.4.1.1.66.8": "labels",
+    "1.2.840.10008.5.1.4.1.1.30": "measured values",
+}
+_NO_PICTURE_MODALITIES = {"RTDOSE": "doses", "SEG": "labels"}
+#: Known to the standard but not to pydicom.
+_CLASS_NAMES = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
+}
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 
 
@@ -74,6 +89,7 @@ def modality_of(source: Dataset) -> str | None:
 def require_pixels(found: Survey, head: Head, name: str, limits: Limits) -> Element:
     """Return the pixel data element, or refuse an object that holds no image by its kind."""
     tags, present = found.tags, found.present
+    _refuse_no_picture(tags, head, name)
     if any(tag in present for tag in _FLOAT_PIXELS):
         raise DicomError(f"{name}: floating-point pixel data is not supported{_kind(tags, head)}")
     if found.pixels is not None:
@@ -179,10 +195,26 @@ def _colour(tags: Dataset, name: str) -> tuple[int, str]:
     return samples, photometric
 
 
+def _refuse_no_picture(tags: Dataset, head: Head, name: str) -> None:
+    """Refuse doses, labels and maps of measurements, of whatever bits they are."""
+    modality = str(tags.get("Modality") or "").strip(" \0").upper()
+    held = _NO_PICTURES.get(_class_uid(tags, head)) or _NO_PICTURE_MODALITIES.get(modality)
+    if held is not None:
+        kind = _class_name(tags, head) or f"Modality {modality}"
+        raise DicomError(
+            f"{name}: holds {held}, no picture: {kind}; lossy coding would falsify them, so keep "
+            "the file as it is"
+        )
+
+
+def _class_uid(tags: Dataset, head: Head) -> str:
+    return str(tags.get("SOPClassUID") or head.media_class or "").strip(" \0")
+
+
 def _class_name(tags: Dataset, head: Head) -> str:
     """Return the name of the object's SOP class; empty where it has none."""
-    uid = str(tags.get("SOPClassUID") or head.media_class or "").strip()
-    return UID(uid).name if uid else ""
+    uid = _class_uid(tags, head)
+    return _CLASS_NAMES.get(uid) or (UID(uid).name if uid else "")
 
 
 def _kind(tags: Dataset, head: Head) -> str:

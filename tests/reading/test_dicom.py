@@ -48,8 +48,8 @@ def test_enough_real_files_are_read() -> None:
         ("SC_rgb_rle.dcm", "colour"),
         ("examples_palette.dcm", "PALETTE COLOR"),
         ("examples_ybr_color.dcm", "colour"),
-        ("rtdose_1frame.dcm", "32 bits allocated"),
-        ("liver_1frame.dcm", "1 bits allocated"),
+        ("rtdose_1frame.dcm", "holds doses, no picture: RT Dose Storage"),
+        ("liver_1frame.dcm", "holds labels, no picture: Segmentation Storage"),
         ("MR_truncated.dcm", "truncated"),
         ("test-SR.dcm", "holds no image: Comprehensive SR Storage"),
         ("JPEG-lossy.dcm", "pylibjpeg-libjpeg"),
@@ -58,6 +58,33 @@ def test_enough_real_files_are_read() -> None:
 def test_refusal_names_the_reason(name: str, reason: str) -> None:
     with pytest.raises(DicomError, match=reason):
         read_dicom(real(name), name)
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "modality", "reason"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.481.2", "RTDOSE", "doses, no picture: RT Dose"),
+        ("1.2.840.10008.5.1.4.1.1.66.4", "SEG", "labels, no picture: Segmentation"),
+        ("1.2.840.10008.5.1.4.1.1.66.7", "SEG", "labels, no picture: Label Map"),
+        ("1.2.840.10008.5.1.4.1.1.30", "MR", "measured values, no picture: Parametric Map"),
+        ("1.2.3", "RTDOSE", "doses"),
+        (None, "SEG", "labels, no picture: MR Image Storage"),
+    ],
+)
+def test_values_that_are_no_picture_are_refused_whatever_their_bits(
+    sop_class: str | None, modality: str, reason: str
+) -> None:
+    source = pydicom.dcmread(io.BytesIO(real("MR_small.dcm")))
+    source.Modality = modality
+    if sop_class is None:
+        # Of the file meta information's class then.
+        del source.SOPClassUID
+    else:
+        source.SOPClassUID = sop_class
+    out = io.BytesIO()
+    source.save_as(out)
+    with pytest.raises(DicomError, match=f"holds {reason}"):
+        read_dicom(out.getvalue(), "x")
 
 
 def test_what_tags_say() -> None:
