@@ -158,10 +158,9 @@ def pack_residual(residual: Residual, grid: Grid) -> bytes:
     Raises
     ------
     FormatError
-        A step out of range or even, or another number of tiles than the grid has.
+        A step out of range, or another number of tiles than the grid has.
     """
-    allowed = 1 <= residual.step < 2**16 and residual.step % 2 == 1
-    if not allowed or len(residual.tiles) != grid.tile_count:
+    if not 1 <= residual.step < 2**16 or len(residual.tiles) != grid.tile_count:
         raise FormatError("RESD: the step is out of range, or tiles are missing")
     lengths = struct.pack(f"<{len(residual.tiles)}I", *map(len, residual.tiles))
     return b"".join([_STEP.pack(residual.step), lengths, *residual.tiles])
