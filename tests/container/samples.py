@@ -173,8 +173,7 @@ def pixel_blocks(count: int) -> st.SearchStrategy[PixelBlocks | None]:
 
 def residuals(count: int) -> st.SearchStrategy[Residual]:
     """Draw any valid residual of some number of tiles."""
-    steps = st.integers(0, 2**15 - 1).map(lambda bound: 2 * bound + 1)
-    return st.builds(Residual, steps, _tiles(count, 0))
+    return st.builds(Residual, st.integers(1, 2**16 - 1), _tiles(count, 0))
 
 
 @st.composite
