@@ -22,7 +22,7 @@ from radcodec.codec.series import Request, Series, header_for
 from radcodec.container.header import Header
 from radcodec.container.limits import Limits
 from radcodec.container.rcz import Quality, RczFile, RczReader
-from radcodec.errors import VerificationError
+from radcodec.errors import FormatError, VerificationError
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
@@ -231,6 +231,8 @@ def compress_source(
         raise VerificationError(
             "the compressed file does not read back as it was written; nothing was saved"
         )
+    if verify:
+        _check_frames(reader, store)
     last = reader.plane(header.frames - 1, header.samples - 1)
     level = 0 if last.coding != "networks" else last.level
     return Summary(
@@ -245,6 +247,18 @@ def compress_source(
         psnr=None if quality is None else quality.psnr,
         max_error=None if quality is None else quality.max_error,
     )
+
+
+def _check_frames(reader: RczReader, models: ModelStore) -> None:
+    """Decode all frames: what the encoder took a plane to be must come out of its bytes."""
+    try:
+        for index in range(reader.header.frames):
+            decode_frame(reader, index, models)
+    except (FormatError, VerificationError) as error:
+        raise VerificationError(
+            f"the compressed file does not decode to what was measured ({error}); nothing was "
+            "saved, please report this image"
+        ) from error
 
 
 def _as_stored(quality: Quality | None) -> Quality | None:
