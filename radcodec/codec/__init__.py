@@ -169,6 +169,7 @@ def compress_source(
     max_error: int | None = None,
     verify: bool = True,
     models: ModelStore | None = None,
+    limits: Limits | None = None,
 ) -> Summary:
     """Compress the frames of a source to a file, one at a time.
 
@@ -193,6 +194,8 @@ def compress_source(
         Decode the result, and record PSNR, maximum error and a hash of the pixels.
     models : ModelStore or None
         Other models than the package's.
+    limits : Limits or None
+        Bounds on the source; None for the usual ones, and any memory.
 
     Raises
     ------
@@ -209,7 +212,8 @@ def compress_source(
     """
     store = _default_store() if models is None else models
     layout = source.layout
-    limits = Limits()
+    bounded = limits is not None
+    limits = limits or Limits()
     limits.check_image(layout.rows, layout.columns)
     if source.dataset is not None:
         limits.check_dataset(len(source.dataset))
@@ -221,6 +225,8 @@ def compress_source(
     origin = "png" if source.dataset is None else "dicom"
     header = header_for(layout, chosen, origin, max_error)
     series = Series(source, header, request, store)
+    if bounded:
+        limits.check_coding(layout.rows, layout.columns, layout.samples, series.searched())
     quality = series.write(out, verify=verify)
     reader = RczReader(out)
     if verify and (reader.header, reader.quality, reader.dataset) != (

@@ -40,7 +40,7 @@ _COLOURS = {
     "YBR_FULL": "ybr",
 }
 #: Most pixels, all samples counted, of the frames that a search looks at.
-SAMPLED_PIXELS = 2**22
+SAMPLED_PIXELS = 2**21
 #: Most frames of them.
 SAMPLED_FRAMES = 6
 #: Depth and nominal steps of networks that are tried beneath what is coded within a bound.
@@ -255,6 +255,13 @@ class Series:
         each = header.rows * header.columns * header.samples
         count = min(max(SAMPLED_PIXELS // each, 1), SAMPLED_FRAMES, header.frames)
         return sorted({round((n + 0.5) * header.frames / count - 0.5) for n in range(count)})
+
+    def searched(self) -> int:
+        """Samples of the frames that are kept while a target is sought."""
+        header = self.header
+        if header.plane_count == 1 or header.max_error is not None:
+            return 0
+        return len(self._sampled()) * header.rows * header.columns * header.samples
 
     def _searches(self, index: int) -> list[Search]:
         """The searches of a frame's planes, kept for frames that are sampled."""
