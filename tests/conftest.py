@@ -23,7 +23,7 @@ from radcodec.codec import decoder as decoder_module
 from radcodec.codec.area import reduced
 from radcodec.codec.decoder import checksum_of
 from radcodec.codec.series import header_for
-from radcodec.container import Header, Quality, Refinement
+from radcodec.container import Header, Limits, Quality, Refinement
 from radcodec.container.planes import Plane
 from radcodec.container.rcz import RczWriter
 from radcodec.entropy.mask import encode_mask
@@ -52,6 +52,7 @@ def _compress_source(
     max_error: int | None = None,
     verify: bool = True,
     models: ModelStore | None = None,
+    limits: Limits | None = None,
 ) -> Summary:
     """Stand in for `radcodec.codec.compress_source`: a plane's one tile holds its deflated pixels.
 
