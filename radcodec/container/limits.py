@@ -15,6 +15,11 @@ PROGRAM = 600 * 2**20
 #: Most bytes for each pixel of a frame, and for each of its samples, as measured by
 #: ``benchmarks/memory.py``.
 DECODING, CODING = (40, 16), (150, 30)
+#: Pixels along the side of the largest block that a latent position stands for.
+BLOCK = 32
+#: Bytes for each byte of a plane's payloads, which are cut into streams; and for each value of a
+#: decoded frame that is held.
+PAYLOAD, HELD = 3, 6
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,31 @@ class Limits:
         """Raise `LimitError` where to compress a frame takes too much memory."""
         self._check_memory(CODING, rows, columns, samples, "compress")
 
+    def check_payloads(self, length: int) -> None:
+        """Raise `LimitError` where a plane's payloads of `length` bytes take too much memory."""
+        if PROGRAM + PAYLOAD * length > self.memory:
+            raise LimitError(
+                f"a plane of {length} bytes takes too much memory, of which "
+                f"{self.memory / 2**20:.0f} MiB are allowed; set a larger --memory-limit if you "
+                "trust the file"
+            )
+
+    def check_frames(self, rows: int, columns: int, samples: int, frames: int) -> None:
+        """Raise `LimitError` where to hold all decoded frames at once takes too much memory."""
+        needed = PROGRAM + HELD * rows * columns * samples * frames
+        if needed > self.memory:
+            raise LimitError(
+                f"{frames} decoded frames of {columns} x {rows} pixels take "
+                f"{needed / 2**20:.0f} MiB of memory, and {self.memory / 2**20:.0f} MiB are "
+                "allowed; decode them one at a time, or raise Limits.memory if you trust the file"
+            )
+
     def _check_memory(
         self, each: tuple[int, int], rows: int, columns: int, samples: int, what: str
     ) -> None:
-        needed = PROGRAM + (each[0] + each[1] * samples) * rows * columns
+        # Long and thin images are filled up to whole blocks of the latent.
+        filled = -(-rows // BLOCK) * -(-columns // BLOCK) * BLOCK * BLOCK
+        needed = PROGRAM + (each[0] + each[1] * samples) * filled
         if needed > self.memory:
             raise LimitError(
                 f"to {what} a frame of {columns} x {rows} pixels and {samples} sample(s) takes "
