@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.codec import BaseEncoder, Encoder, Plan, load_rules, measured, prepare
+from radcodec.codec.pixelwise import PixelEncoder
+from radcodec.codec.plans import PIXELS
 from radcodec.codec.search import Search, plans_for
 from radcodec.container.rcz import write_rcz
 from radcodec.network.store import ModelStore
@@ -53,7 +55,8 @@ def own_points(
             continue
         encoder, level = found
         refined = "" if encoder.plan.ratio is None else " refined"
-        knob = f"{target:g} bpp: d{encoder.plan.depth}{refined} level {level}"
+        how = f"d{encoder.plan.depth}{refined}" if encoder.plan.depth else "predicted"
+        knob = f"{target:g} bpp: {how} level {level}"
         yield knob, encoder.size(level), encoder.decoded(level)
 
 
@@ -86,11 +89,14 @@ def encode_at(image: GreyImage, modality: str, plan: Plan, level: int, models: M
 
     Nothing is verified, so the file lacks the chunk of what was measured.
     """
-    base = BaseEncoder(prepare(image), modality, plan.depth, models)
+    prepared = prepare(image)
+    if plan == PIXELS:
+        return write_rcz(PixelEncoder(prepared, modality).file(level))
+    base = BaseEncoder(prepared, modality, plan.depth, models)
     return write_rcz(Encoder(base, plan).file(level))
 
 
-def whole_file(encoder: Encoder, level: int) -> bytes:
+def whole_file(encoder: Encoder | PixelEncoder, level: int) -> bytes:
     """The file that ``radcodec compress`` writes, with all that it measures."""
     stored = encoder.prepared.image.stored
     return write_rcz(measured(encoder.file(level), stored, encoder.decoded(level)))

@@ -82,7 +82,8 @@ class LazyGroup(click.Group):
         except Terminated:
             note("radcodec: terminated", level=-1)
             ctx.exit(TERMINATED)
-        except Exception as error:  # noqa: BLE001 - the last place before the user
+        except Exception as raised:  # noqa: BLE001 - the last place before the user
+            error = cause_of(raised)
             note(f"radcodec: {describe(error)}", level=-1)
             note(traceback.format_exc().rstrip(), level=1)
             ctx.exit(error.exit_code if isinstance(error, RadcodecError) else 1)
@@ -100,6 +101,20 @@ def _flush_answers() -> None:
     except OSError as error:
         silence(1)
         raise _unwritable(error) from error
+
+
+def cause_of(error: Exception) -> Exception:
+    """Return what the user has to know of: a full standard output, or the error itself."""
+    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError):
+        return error
+    try:
+        # What could not be written is still held, and fails again.
+        _flush_answers()
+    except OutputError as unwritable:
+        return unwritable
+    except BrokenPipeError:
+        pass
+    return error
 
 
 def _unwritable(error: OSError) -> OutputError:

@@ -106,8 +106,6 @@ class CompressTask:
         from radcodec.codec import compress_source
 
         settings = self.settings
-        layout = image.layout
-        limits_of(settings.memory).check_coding(layout.rows, layout.columns, layout.samples)
         return compress_source(
             image,
             out,
@@ -117,6 +115,7 @@ class CompressTask:
             target=settings.target,
             max_error=settings.max_error,
             verify=settings.verify,
+            limits=limits_of(settings.memory),
         )
 
 

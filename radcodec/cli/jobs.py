@@ -158,9 +158,8 @@ class _Worker:
 
 def _serve(connection: Connection) -> None:
     """Do tasks until the other end is closed."""
-    if not hasattr(signal, "pthread_sigmask"):
-        # An interruption reaches the whole group; the parent decides what it means.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An interruption reaches the whole group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise_on_sigterm()
     try:
         while True:

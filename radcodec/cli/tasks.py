@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from radcodec.cli import describe
+from radcodec.cli import cause_of, describe
 from radcodec.cli.options import note, verbosity
 from radcodec.cli.stopping import silence
 from radcodec.errors import OutputError, RadcodecError
@@ -92,6 +92,7 @@ class Failure:
     @classmethod
     def of(cls, path: Path, error: Exception) -> Failure:
         """Describe what a task, or the planning of one, raised."""
+        error = cause_of(error)
         code = error.exit_code if isinstance(error, RadcodecError) else SOME_FAILED
         text = describe(error)
         # The file's name comes in front unless the message has it already.

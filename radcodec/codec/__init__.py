@@ -22,7 +22,7 @@ from radcodec.codec.series import Request, Series, header_for
 from radcodec.container.header import Header
 from radcodec.container.limits import Limits
 from radcodec.container.rcz import Quality, RczFile, RczReader
-from radcodec.errors import VerificationError
+from radcodec.errors import FormatError, VerificationError
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
@@ -169,6 +169,7 @@ def compress_source(
     max_error: int | None = None,
     verify: bool = True,
     models: ModelStore | None = None,
+    limits: Limits | None = None,
 ) -> Summary:
     """Compress the frames of a source to a file, one at a time.
 
@@ -193,6 +194,8 @@ def compress_source(
         Decode the result, and record PSNR, maximum error and a hash of the pixels.
     models : ModelStore or None
         Other models than the package's.
+    limits : Limits or None
+        Bounds on the source; None for the usual ones, and any memory.
 
     Raises
     ------
@@ -209,16 +212,21 @@ def compress_source(
     """
     store = _default_store() if models is None else models
     layout = source.layout
-    limits = Limits()
+    bounded = limits is not None
+    limits = limits or Limits()
     limits.check_image(layout.rows, layout.columns)
     if source.dataset is not None:
         limits.check_dataset(len(source.dataset))
     chosen = modality or source.modality or "generic"
     rules = load_rules(store.root)
-    request = Request(chosen, plans_for(chosen, depth, refine, rules, store), rules, target)
+    plans = plans_for(chosen, depth, refine, rules, store)
+    # Who asks for a depth wants networks.
+    request = Request(chosen, plans, rules, target, depth is None and refine is None)
     origin = "png" if source.dataset is None else "dicom"
     header = header_for(layout, chosen, origin, max_error)
     series = Series(source, header, request, store)
+    if bounded:
+        limits.check_coding(layout.rows, layout.columns, layout.samples, series.searched())
     quality = series.write(out, verify=verify)
     reader = RczReader(out)
     if verify and (reader.header, reader.quality, reader.dataset) != (
@@ -229,6 +237,8 @@ def compress_source(
         raise VerificationError(
             "the compressed file does not read back as it was written; nothing was saved"
         )
+    if verify:
+        _check_frames(reader, store)
     last = reader.plane(header.frames - 1, header.samples - 1)
     level = 0 if last.coding != "networks" else last.level
     return Summary(
@@ -243,6 +253,18 @@ def compress_source(
         psnr=None if quality is None else quality.psnr,
         max_error=None if quality is None else quality.max_error,
     )
+
+
+def _check_frames(reader: RczReader, models: ModelStore) -> None:
+    """Decode all frames: what the encoder took a plane to be must come out of its bytes."""
+    try:
+        for index in range(reader.header.frames):
+            decode_frame(reader, index, models)
+    except (FormatError, VerificationError) as error:
+        raise VerificationError(
+            f"the compressed file does not decode to what was measured ({error}); nothing was "
+            "saved, please report this image"
+        ) from error
 
 
 def _as_stored(quality: Quality | None) -> Quality | None:

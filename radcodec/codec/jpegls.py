@@ -41,7 +41,8 @@ def encode_jpegls(
     Returns
     -------
     (bytes, ndarray of int32) or None
-        Code stream and what it decodes to; None where JPEG-LS does not go so far.
+        Code stream and what it decodes to; None where JPEG-LS does not go so far, or takes more
+        bytes than the values do.
     """
     import jpeg_ls
 
@@ -52,17 +53,21 @@ def encode_jpegls(
     shifted = values + _offset(bits, signed)
     kind = np.uint8 if depth <= 8 else np.uint16
     pixels = np.ascontiguousarray(shifted, dtype=kind)
-    stream = bytes(
-        jpeg_ls.encode_buffer(
-            pixels.tobytes(),
-            rows=values.shape[0],
-            columns=values.shape[1],
-            samples_per_pixel=1,
-            bits_stored=depth,
-            lossy_error=bound,
-            interleave_mode=0,
+    try:
+        stream = bytes(
+            jpeg_ls.encode_buffer(
+                pixels.tobytes(),
+                rows=values.shape[0],
+                columns=values.shape[1],
+                samples_per_pixel=1,
+                bits_stored=depth,
+                lossy_error=bound,
+                interleave_mode=0,
+            )
         )
-    )
+    except RuntimeError:
+        # The binding gives no more room than the pixels take, too little for tiny or noisy planes.
+        return None
     rows, columns = values.shape
     return stream, decode_jpegls(stream, rows, columns, bits, signed)
 

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 
 from radcodec.codec.jpegls import encode_jpegls
 from radcodec.codec.prepared import Prepared, prepare
-from radcodec.codec.residuals import pack_residuals
+from radcodec.codec.residuals import pack_residuals, step_of_bound
 from radcodec.container.header import Header
 from radcodec.container.planes import ANY_DEPTH, Plane, pack_plane
+from radcodec.entropy.residual import NEAREST
 from radcodec.reading.image import GreyImage
+
+#: Bits per pixel of a plane without networks below which networks may save some, as the bound
+#: exceeds the noise then (docs/experiments.md, "Residuals").
+PAYING_BITS = 0.6
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,24 @@ class Coded:
     decoded: NDArray[np.int32]
 
 
-def as_pixels(prepared: Prepared, bound: int, header: Header) -> Coded:
-    """Code a plane by prediction from neighbours, its background by its mask."""
+def as_pixels(prepared: Prepared, step: int, header: Header, rounding: int = NEAREST) -> Coded:
+    """Code a plane by prediction from neighbours, its background by its mask.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The plane.
+    step : int
+        Quantiser step in stored values.
+    header : Header
+        Of the file.
+    rounding : int
+        As of `encode_residual`.
+    """
     mapping, stored = prepared.mapping, prepared.image.stored
     grid = header.grid(ANY_DEPTH)
     residual, decoded = pack_residuals(
-        stored, None, prepared.mask, bound, mapping.low, mapping.high, grid
+        stored, None, prepared.mask, step, mapping.low, mapping.high, grid, rounding
     )
     plane = Plane("pixels", mapping.low, mapping.high, mask=prepared.coded_mask, residual=residual)
     return Coded(plane, decoded)
@@ -52,7 +69,7 @@ def over_networks(coded: Coded, prepared: Prepared, bound: int, header: Header) 
         prepared.image.stored,
         coded.decoded,
         prepared.mask,
-        bound,
+        step_of_bound(bound),
         plane.low,
         plane.high,
         header.grid(plane.depth),
@@ -85,14 +102,15 @@ def within_bound(
     sample : int
         Which sample of the frame it is.
     bases : callable or None
-        Gives what networks make of the plane, to be tried as predictions.
+        Gives what networks make of the plane, to be tried as predictions where that may pay.
     """
     prepared = prepare(image)
-    candidates = [as_pixels(prepared, bound, header)]
+    candidates = [as_pixels(prepared, step_of_bound(bound), header)]
+    bits = 8 * len(pack_plane(candidates[0].plane, header, sample)) / image.stored.size
     jpegls = as_jpegls(image, bound, header, sample)
     if jpegls is not None:
         candidates.append(jpegls)
-    if bases is not None:
+    if bases is not None and bound > 0 and bits < PAYING_BITS:
         for base in bases(prepared):
             candidates.append(over_networks(base, prepared, bound, header))
     return smallest(candidates, header, sample)

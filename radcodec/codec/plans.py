@@ -26,7 +26,7 @@ class Plan:
     Attributes
     ----------
     depth : int
-        Of the first layer, 1 to 4.
+        Of the first layer, 1 to 4; 0 for no networks at all.
     ratio : float or None
         Nominal quantiser step of the refinement over that of the first layer; None where
         there is no refinement.
@@ -37,7 +37,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse a plan that no file can follow."""
-        if not 1 <= self.depth <= 4:
+        if not 0 <= self.depth <= 4:
             raise ValueError(f"there is no depth {self.depth}")
         if self.ratio is not None and not (self.depth > REFINING_DEPTH and 0 < self.ratio < 100):
             raise ValueError(f"depth {self.depth} cannot be refined at the ratio {self.ratio}")
@@ -69,6 +69,10 @@ class Plan:
         """Level whose last layer has a nominal step."""
         depth = self.last_depth
         return min(max(round(level_of_step(step, depth)), 0), LEVELS - 1)
+
+
+#: Without networks.
+PIXELS = Plan(0)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from radcodec.codec.area import Area
 from radcodec.container.layers import Grid, Residual
-from radcodec.entropy.residual import decode_residual, encode_residual
+from radcodec.entropy.residual import NEAREST, decode_residual, encode_residual
 
 
 def step_of_bound(bound: int) -> int:
@@ -19,10 +19,11 @@ def pack_residuals(
     stored: NDArray[np.int32],
     base: NDArray[np.int32] | None,
     mask: NDArray[np.bool_] | None,
-    bound: int,
+    step: int,
     low: int,
     high: int,
     grid: Grid,
+    rounding: int = NEAREST,
 ) -> tuple[Residual, NDArray[np.int32]]:
     """Code what a plane is beside its layers.
 
@@ -34,24 +35,27 @@ def pack_residuals(
         What the layers decode to; None without layers.
     mask : ndarray of bool, same shape, or None
         Background, whose values are known.
-    bound : int
-        Largest error of a value.
+    step : int
+        Quantiser step in stored values.
     low, high : int
         Range of the values.
     grid : Grid
         Of any layer.
+    rounding : int
+        As of `encode_residual`.
 
     Returns
     -------
     (Residual, ndarray of int32)
         What is coded, and the values that it decodes to.
     """
-    step = step_of_bound(bound)
     tiles, decoded = [], np.empty(stored.shape, np.int32)
     for part in grid.pixel_tiles:
         known = _known(mask, part, stored[part].shape)
         under = None if base is None else base[part]
-        coded, decoded[part] = encode_residual(stored[part], under, known, step, low, high)
+        coded, decoded[part] = encode_residual(
+            stored[part], under, known, step, low, high, rounding
+        )
         tiles.append(coded)
     return Residual(step, tiles), decoded
 

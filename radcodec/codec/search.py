@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder
+from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import REFINING_DEPTH, Plan, Rules
 from radcodec.codec.prepared import Prepared
 from radcodec.errors import ModelNotFoundError, UsageError
@@ -21,6 +23,8 @@ from radcodec.rate import (
     step_of_quality,
 )
 
+#: An encoder and a level of it.
+Found: TypeAlias = tuple[Encoder | PixelEncoder, int]
 #: Step of a refinement over that of the first layer, where a depth is asked for and no rule
 #: says better.
 USUAL_STEP_RATIO = 0.8
@@ -82,6 +86,10 @@ def plans_for(
     return usable
 
 
+#: Bits for each pixel that is not background from which a file without networks is tried.
+PIXEL_BITS = 0.4
+
+
 class Search:
     """Plan and level for a target, over encoders that are made when first needed.
 
@@ -97,6 +105,8 @@ class Search:
         Of the models.
     models : ModelStore
         Where the networks are.
+    pixels : bool
+        Whether files without networks are taken where they are better.
     """
 
     def __init__(
@@ -106,11 +116,14 @@ class Search:
         plans: list[tuple[float, Plan]],
         rules: Rules,
         models: ModelStore,
+        *,
+        pixels: bool = True,
     ) -> None:
         self.prepared, self.modality, self.models = prepared, modality, models
         self.plans, self.rules = plans, rules
         self._bases: dict[int, BaseEncoder] = {}
         self._encoders: dict[Plan, Encoder] = {}
+        self.pixels = PixelEncoder(prepared, modality) if pixels else None
 
     def encoder(self, plan: Plan) -> Encoder:
         """The encoder of a plan."""
@@ -134,9 +147,24 @@ class Search:
         """A level, of whichever plan suits the rate that it leads to."""
         return self._settled(lambda _: level)
 
-    def by_step(self, step: float) -> tuple[Encoder, int]:
-        """A nominal step of the last layer, of whichever plan suits the rate it leads to."""
-        return self._settled(lambda plan: plan.level_of_step(step))
+    def by_step(self, step: float) -> Found:
+        """A nominal step of the last layer, of whichever plan suits the rate it leads to.
+
+        Where a file without networks is as good and smaller, it takes the place of that.
+        """
+        encoder, level = self._settled(lambda plan: plan.level_of_step(step))
+        if self.pixels is None or not self._worth_pixels(encoder.size(level)):
+            return encoder, level
+        other = self.pixels.reaching(encoder.psnr(level))
+        if self.pixels.size(other) < encoder.size(level):
+            return self.pixels, other
+        return encoder, level
+
+    def _worth_pixels(self, size: float) -> bool:
+        """Whether a file of a size may be better without networks."""
+        mask = self.prepared.mask
+        shown = self.prepared.image.stored.size - (0 if mask is None else int(mask.sum()))
+        return 8 * (size - self.prepared.dataset_size) > PIXEL_BITS * shown
 
     def _settled(self, level_in: Callable[[Plan], int]) -> tuple[Encoder, int]:
         place = len(self.plans) // 2
@@ -151,14 +179,29 @@ class Search:
         # Where the walk has not settled, the last plan tried is as good as its neighbour.
         return encoder, level
 
-    def by_size(self, wanted: float) -> tuple[Encoder, int] | None:
+    def by_size(self, wanted: float) -> Found | None:
         """The file nearest to a size in bytes, by the plan that suits the rate best.
+
+        A file without networks that is no larger, and better, takes the place of that.
 
         Returns
         -------
-        (Encoder, int) or None
+        (Encoder or PixelEncoder, int), or None
             None where no plan comes within `TOLERANCE` of the size.
         """
+        return self._or_pixels(self._networks_by_size(wanted), wanted)
+
+    def _or_pixels(self, found: Found | None, wanted: float) -> Found | None:
+        """What was found, or a file without networks that is better and no larger."""
+        if self.pixels is None or not self._worth_pixels(wanted):
+            return found
+        most = wanted if found is None else max(wanted, found[0].size(found[1]))
+        level = self.pixels.within(most)
+        if level is None or (found and found[0].psnr(found[1]) >= self.pixels.psnr(level)):
+            return found
+        return self.pixels, level
+
+    def _networks_by_size(self, wanted: float) -> Found | None:
         place = self._place(self._bpp(wanted))
         for number in sorted(range(len(self.plans)), key=lambda n: abs(n - place)):
             encoder = self.encoder(self.plans[number][1])
@@ -177,7 +220,7 @@ class Search:
         ends = [self.encoder(plan).size(n) for _, plan in self.plans for n in (0, LEVELS - 1)]
         return min(ends), max(ends)
 
-    def by_psnr(self, wanted: float) -> tuple[Encoder, int]:
+    def by_psnr(self, wanted: float) -> Found:
         """The smallest file that reaches a PSNR in dB."""
         found, best = [], 0.0
         for number, (_, plan) in enumerate(self.plans):
@@ -187,15 +230,20 @@ class Search:
                 best = max(best, encoder.psnr(0))
             else:
                 found.append((encoder.size(level), number, level))
+        smallest = min(found, default=(math.inf, 0, 0))
+        if self.pixels is not None and self._worth_pixels(smallest[0]):
+            level = self.pixels.reaching(wanted)
+            if self.pixels.size(level) < smallest[0]:
+                return self.pixels, level
         if not found:
             raise UsageError(
                 f"a PSNR of {wanted:g} dB is out of reach for this image: the models reach "
                 f"{best:.1f} dB; ask for less"
             )
-        _, number, level = min(found)
+        _, number, level = smallest
         return self.encoder(self.plans[number][1]), level
 
-    def usual(self) -> tuple[Encoder, int]:
+    def usual(self) -> Found:
         """The ratio that radiological societies accept for the modality, or what is nearest.
 
         An image so small that headers alone fill the size gets the usual quality.
@@ -204,7 +252,7 @@ class Search:
         found = self.by_size(wanted) or self._best_within(wanted)
         return found or self.by_step(self.step_of_quality(USUAL_QUALITY))
 
-    def _best_within(self, wanted: float) -> tuple[Encoder, int] | None:
+    def _best_within(self, wanted: float) -> Found | None:
         """The best of the files that are no larger than a size, a few of each plan; None where all are."""
         found: list[tuple[float, int, int]] = []
         for number, (_, plan) in enumerate(self.plans):
@@ -223,7 +271,7 @@ class Search:
         """Nominal step of a quality, 1 to 100."""
         return step_of_quality(quality, self.rules.quality_of(self.modality))
 
-    def meet(self, target: Target) -> tuple[Encoder, int]:
+    def meet(self, target: Target) -> Found:
         """Plan and level for a target.
 
         Raises

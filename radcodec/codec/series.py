@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from radcodec.codec.colour import STEP_WEIGHTS, forward, inverse
 from radcodec.codec.decoder import checksum_of
-from radcodec.codec.encoder import Encoder
+from radcodec.codec.encoder import BaseEncoder, Encoder, network_of
 from radcodec.codec.lossless import Coded, as_jpegls, as_pixels, smallest, within_bound
+from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import Plan, Rules
 from radcodec.codec.prepared import Prepared, prepare
-from radcodec.codec.search import Search
+from radcodec.codec.search import Found, Search
 from radcodec.container.header import TRANSFORMABLE_BITS, Header
 from radcodec.container.planes import pack_plane
 from radcodec.container.rcz import FIXED_BYTES, Quality, RczWriter
@@ -39,9 +40,11 @@ _COLOURS = {
     "YBR_FULL": "ybr",
 }
 #: Most pixels, all samples counted, of the frames that a search looks at.
-SAMPLED_PIXELS = 2**22
+SAMPLED_PIXELS = 2**21
 #: Most frames of them.
 SAMPLED_FRAMES = 6
+#: Depth and nominal steps of networks that are tried beneath what is coded within a bound.
+BASE_DEPTH, BASE_STEPS = 3, (0.3, 0.1)
 #: Most times that a whole series is coded to meet its size.
 PASSES = 3
 #: Range and precision of the search for a step, both as binary logarithms.
@@ -62,15 +65,15 @@ class Request:
         Of the models.
     target : Target
         What is to be reached; of no effect with a bound.
-    max_error : int or None
-        Bound on the error of every value.
+    pixels : bool
+        Whether planes may do without networks.
     """
 
     modality: str
     plans: list[tuple[float, Plan]]
     rules: Rules
     target: Target
-    max_error: int | None = None
+    pixels: bool = True
 
 
 def header_for(layout: Layout, modality: str, source: str, max_error: int | None) -> Header:
@@ -145,9 +148,6 @@ class Series:
         # Where one step serves all planes to meet a size: both, to be corrected by the outcome.
         self._step: float | None = None
         self._wanted = 0.0
-        #: Plan and level of the last plane that networks coded, and whether there was one.
-        self.plan: Plan | None = None
-        self.level: int | None = None
 
     # One plane at a time ---------------------------------------------------------------
 
@@ -176,22 +176,28 @@ class Series:
     def _search(self, image: GreyImage) -> Search:
         request = self.request
         prepared = prepare(image)
-        return Search(prepared, request.modality, request.plans, request.rules, self.models)
+        return Search(
+            prepared,
+            request.modality,
+            request.plans,
+            request.rules,
+            self.models,
+            pixels=request.pixels,
+        )
 
-    def _coded(self, encoder: Encoder, level: int) -> Coded:
-        self.plan, self.level = encoder.plan, level
+    @staticmethod
+    def _coded(encoder: Encoder | PixelEncoder, level: int) -> Coded:
         return Coded(encoder.plane(level), encoder.decoded(level))
 
     def _bases(self, prepared: Prepared) -> list[Coded]:
-        """What networks make of a plane, as a prediction for what is coded exactly."""
-        bound = self.request.max_error or 0
-        request = self.request
-        search = Search(prepared, request.modality, request.plans, request.rules, self.models)
-        found = []
-        for step in base_steps(bound, prepared.mapping.span):
-            encoder, level = search.by_step(step)
-            found.append(Coded(encoder.plane(level), encoder.decoded(level)))
-        return found
+        """What coarse networks make of a plane, as predictions for what is coded in a bound."""
+        modality = self.request.modality
+        if BASE_DEPTH not in self.models.depths(network_of(modality, BASE_DEPTH, self.models)):
+            return []
+        plan = Plan(BASE_DEPTH)
+        encoder = Encoder(BaseEncoder(prepared, modality, BASE_DEPTH, self.models), plan)
+        levels = [plan.level_of_step(step) for step in BASE_STEPS]
+        return [Coded(encoder.plane(level), encoder.decoded(level)) for level in levels]
 
     def exactly(self, image: GreyImage, sample: int) -> Coded:
         """Code a plane within the header's bound."""
@@ -250,6 +256,13 @@ class Series:
         count = min(max(SAMPLED_PIXELS // each, 1), SAMPLED_FRAMES, header.frames)
         return sorted({round((n + 0.5) * header.frames / count - 0.5) for n in range(count)})
 
+    def searched(self) -> int:
+        """Samples of the frames that are kept while a target is sought."""
+        header = self.header
+        if header.plane_count == 1 or header.max_error is not None:
+            return 0
+        return len(self._sampled()) * header.rows * header.columns * header.samples
+
     def _searches(self, index: int) -> list[Search]:
         """The searches of a frame's planes, kept for frames that are sampled."""
         if index not in self._kept:
@@ -284,7 +297,7 @@ class Series:
         return self._extrapolated(sizes)
 
     def _without_loss(self, prepared: Prepared, sample: int) -> Coded:
-        candidates = [as_pixels(prepared, 0, self.header)]
+        candidates = [as_pixels(prepared, 1, self.header)]
         jpegls = as_jpegls(prepared.image, 0, self.header, sample)
         return smallest([*candidates, *([jpegls] if jpegls else [])], self.header, sample)
 
@@ -324,7 +337,7 @@ class Series:
     def _weights(self) -> tuple[float, ...]:
         return STEP_WEIGHTS[self.header.transform]
 
-    def _encoder_at(self, search: Search, step: float, sample: int) -> tuple[Encoder, int]:
+    def _encoder_at(self, search: Search, step: float, sample: int) -> Found:
         """The encoder of a plane at a step in stored values of the first sample."""
         return search.by_step(step * self._weights()[sample] / search.prepared.mapping.span)
 
@@ -435,13 +448,3 @@ def restored(coded: list[Coded], header: Header) -> NDArray[np.int32]:
     """The frame (samples, rows, columns) that planes decode to."""
     planes = np.stack([one.decoded for one in coded])
     return inverse(planes, header.bits_stored) if header.transform == "ycocg-r" else planes
-
-
-#: Nominal steps of the networks' last layer that are tried beneath an exact coding, over
-#: the bound's quantiser step in stored values.
-BASE_STEPS: tuple[float, ...] = ()
-
-
-def base_steps(bound: int, span: int) -> list[float]:
-    """Nominal steps at which networks may predict what is coded within a bound."""
-    return [min(max(ratio * (2 * bound + 1) / span, 2.0**-10), 1.0) for ratio in BASE_STEPS]

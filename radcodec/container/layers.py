@@ -143,7 +143,7 @@ class Residual:
     Attributes
     ----------
     step : int
-        Quantiser step in stored values, odd, 1 to 65535.
+        Quantiser step in stored values, 1 to 65535.
     tiles : list of bytes
         Coded values in raster order of the tiles; empty where a tile has none.
     """
@@ -179,7 +179,7 @@ def unpack_residual(payload: bytes, grid: Grid) -> Residual:
     if len(payload) < begin:
         raise CorruptError(f"RESD holds {len(payload)} bytes, too few for its lengths; {again}")
     (step,) = _STEP.unpack_from(payload)
-    if not 1 <= step < 2**16 or step % 2 == 0:
+    if not 1 <= step < 2**16:
         raise CorruptError(f"RESD: the step {step} is out of range; {again}")
     lengths = struct.unpack_from(f"<{grid.tile_count}I", payload, _STEP.size)
     return Residual(step, _split(payload, begin, lengths, "RESD"))

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from radcodec.errors import LimitError
 
-#: Bytes that the program takes beside what grows with a frame: libraries, models, windows.
-PROGRAM = 600 * 2**20
-#: Most bytes for each pixel of a frame, and for each of its samples, as measured by
-#: ``benchmarks/memory.py``.
-DECODING, CODING = (40, 16), (150, 30)
+#: Bytes that the program takes beside what grows with a frame, to decode and to compress:
+#: libraries, models, windows.  These and the next are what ``benchmarks/memory.py`` measures.
+DECODER, ENCODER = 350 * 2**20, 600 * 2**20
+#: Bytes for each pixel of a frame, and more for each sample, to decode.
+DECODED_PIXEL, DECODED_SAMPLE = 24, 24
+#: Bytes for each sample of a frame to compress, and of the frames that a search looks at.
+CODED_SAMPLE, SEARCHED_SAMPLE = 125, 320
 
 
 @dataclass(frozen=True)
@@ -60,22 +62,28 @@ class Limits:
 
     def check_decoding(self, rows: int, columns: int, samples: int) -> None:
         """Raise `LimitError` where to decode a frame takes too much memory."""
-        self._check_memory(DECODING, rows, columns, samples, "decode")
+        needed = DECODER + (DECODED_PIXEL + DECODED_SAMPLE * samples) * rows * columns
+        self._check_memory(needed, f"decode a frame of {columns} x {rows} pixels")
 
-    def check_coding(self, rows: int, columns: int, samples: int) -> None:
-        """Raise `LimitError` where to compress a frame takes too much memory."""
-        self._check_memory(CODING, rows, columns, samples, "compress")
+    def check_coding(self, rows: int, columns: int, samples: int, searched: int) -> None:
+        """Raise `LimitError` where to compress takes too much memory.
 
-    def _check_memory(
-        self, each: tuple[int, int], rows: int, columns: int, samples: int, what: str
-    ) -> None:
-        needed = PROGRAM + (each[0] + each[1] * samples) * rows * columns
+        Parameters
+        ----------
+        rows, columns, samples : int
+            Of a frame.
+        searched : int
+            Samples of the frames that are looked at together to meet a target, 0 for one plane.
+        """
+        needed = ENCODER + CODED_SAMPLE * samples * rows * columns + SEARCHED_SAMPLE * searched
+        self._check_memory(needed, f"compress a frame of {columns} x {rows} pixels")
+
+    def _check_memory(self, needed: int, what: str) -> None:
         if needed > self.memory:
             raise LimitError(
-                f"to {what} a frame of {columns} x {rows} pixels and {samples} sample(s) takes "
-                f"about {needed / 2**20:.0f} MiB of memory, and {self.memory / 2**20:.0f} MiB are "
-                f"allowed; set --memory-limit {-(-needed // 2**30)}GiB or more if you trust the "
-                "file"
+                f"to {what} takes about {needed / 2**20:.0f} MiB of memory, and "
+                f"{self.memory / 2**20:.0f} MiB are allowed; set --memory-limit "
+                f"{-(-needed // 2**30)}GiB or more if you trust the file"
             )
 
     def check_dataset(self, length: int) -> None:

@@ -6,6 +6,8 @@ networks gave, it is coded how the source differs from it; without, the whole im
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,10 +39,17 @@ from radcodec.entropy.residual_walk import (
 )
 from radcodec.errors import CorruptError
 
-#: Values in use are listed where there are at most this many in each value of the range.
+#: Values in use are listed where, among the middle pixels, there are at most this many of them
+#: in each value that could be told apart.
 SPARSE = 0.9
+#: Share of the pixels beyond those on either side, where values are rare and so have gaps.
+TAIL = 0.05
+#: Below this share of the whole range in use it does not matter where the gaps are.
+FEW = 1 / 16
 #: Bytes that palette and weights take at most, apart from those for each listed value.
 _HEAD_BYTES = 1 << 17
+#: Rounding to the nearest step, see `encode_residual`.
+NEAREST = 128
 _NO_BASE = np.zeros(0, dtype=np.int32)
 
 
@@ -51,6 +60,7 @@ def encode_residual(
     step: int,
     low: int,
     high: int,
+    rounding: int = NEAREST,
 ) -> tuple[bytes, NDArray[np.int32]]:
     """Encode the pixels of one tile that are not background.
 
@@ -63,9 +73,13 @@ def encode_residual(
     background : ndarray of bool, same shape
         Pixels whose value is known, and not coded.
     step : int
-        1 to 65535, odd.  No pixel is off by more than half of it, rounded down.
+        1 to 65535.
     low, high : int
         Range of the image's values, at most 65535 apart.
+    rounding : int
+        Share of a step in 1/256 by which an error's magnitude is rounded, 64 to `NEAREST`.  By
+        default no pixel is off by more than half of the step, rounded down; smaller errors in
+        more pixels are coded as none where it is less, for fewer bits.
 
     Returns
     -------
@@ -78,13 +92,11 @@ def encode_residual(
     coded = ~background
     if not coded.any():
         return b"", restored
-    used = np.unique(stored[coded])
-    listed = len(used) * step <= SPARSE * (high - low + 1)
-    palette = used.astype(np.int32) if listed else None
+    palette = _palette_of(stored[coded], step, low, high)
     tile, around = _ranked(restored, palette), _ranked_base(base, palette, low, high)
     if palette is not None:
         tile[background], step = 0, 1
-    data = _encode(tile, around, background, palette, step, low, high)
+    data = _encode(tile, around, background, palette, step, low, high, rounding)
     restored[coded] = (tile if palette is None else palette[tile])[coded]
     return data, restored
 
@@ -137,7 +149,7 @@ def decode_residual(
         step, low, high = 1, 0, count - 1
     weights = np.zeros(_shape_of_weights(base is not None), dtype=np.int32)
     code_weights(coder, stream, new_contexts(WEIGHT_CONTEXTS), weights, False)
-    _walk(coder, stream, tile, around, background, weights, (step, low, high), False)
+    _walk(coder, stream, tile, around, background, weights, (step, low, high), False, 0)
     if len(data) > taken(coder):
         raise CorruptError("residuals: bytes behind the values; get a new copy of the file")
     restored[coded] = (tile if palette is None else palette[tile])[coded]
@@ -146,6 +158,29 @@ def decode_residual(
 
 def _shape_of_weights(has_base: bool) -> tuple[int, int]:
     return ACTIVITIES, len(NEIGHBOURS) + (1 + len(AROUND) if has_base else 0)
+
+
+def _palette_of(
+    values: NDArray[np.int32], step: int, low: int, high: int
+) -> NDArray[np.int32] | None:
+    """Values in use, ascending, where it pays to list them: with gaps where pixels are many."""
+    counts = np.bincount(values - low, minlength=high - low + 1)
+    used = (np.flatnonzero(counts) + low).astype(np.int32)
+    first, last = np.searchsorted(np.cumsum(counts), [TAIL * len(values), (1 - TAIL) * len(values)])
+    density = float(np.count_nonzero(counts[first : last + 1]) * step) / int(last + 1 - first)
+    overall = float(len(used) * step) / (high - low + 1)
+    density = overall if overall < FEW else density
+    if density > SPARSE:
+        return None
+    out, coder = np.empty(_room_of_list(len(used)), dtype=np.uint8), new_encoder()
+    ended = np.append(used, np.int32(high + 1))
+    code_palette(coder, out, new_contexts(PALETTE_CONTEXTS), ended, low, high, True)
+    return used if 8 * coder[4] < -math.log2(density) * len(values) else None
+
+
+def _room_of_list(length: int) -> int:
+    """Bytes that a list of values takes at most."""
+    return 64 * (length + 1) + SPARE_BYTES
 
 
 def _ranked(values: NDArray[np.int32], palette: NDArray[np.int32] | None) -> NDArray[np.int32]:
@@ -178,13 +213,14 @@ def _encode(
     step: int,
     low: int,
     high: int,
+    rounding: int,
 ) -> bytes:
     """Encode a tile, in places of the palette where there is one; it becomes what is restored."""
     known = np.ascontiguousarray(background)
     work = padded(tile, known).reshape(-1)
     weights = fit(work, known, _padded_base(base, known), *places(tile.shape[1]))
     used = _NO_BASE if palette is None else np.append(palette, np.int32(high + 1))
-    head = _HEAD_BYTES + 64 * len(used) + (tile.shape[1] + 1) * MOST_BYTES + SPARE_BYTES
+    head = _HEAD_BYTES + _room_of_list(len(used)) + (tile.shape[1] + 1) * MOST_BYTES + SPARE_BYTES
     limits = (step, low, high) if palette is None else (1, 0, len(palette) - 1)
     room = 3 * tile.size
     while True:
@@ -192,7 +228,7 @@ def _encode(
         coder, trial = new_encoder(), tile.copy()
         code_palette(coder, out, new_contexts(PALETTE_CONTEXTS), used, low, high, True)
         code_weights(coder, out, new_contexts(WEIGHT_CONTEXTS), weights, True)
-        if _walk(coder, out, trial, base, known, weights, limits, True):
+        if _walk(coder, out, trial, base, known, weights, limits, True, rounding):
             break
         room *= 2
     tile[:] = trial
@@ -209,8 +245,11 @@ def _walk(
     weights: NDArray[np.int32],
     limits: tuple[int, int, int],
     encoding: bool,
+    rounding: int,
 ) -> bool:
     known = np.ascontiguousarray(background)
     around, where = _padded_base(base, known), places(tile.shape[1])
     contexts = new_contexts(CONTEXTS)
-    return walk(coder, data, contexts, tile, known, around, weights, *where, *limits, encoding)
+    return walk(
+        coder, data, contexts, tile, known, around, weights, *where, *limits, encoding, rounding
+    )

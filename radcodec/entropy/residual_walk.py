@@ -204,10 +204,11 @@ def walk(
     low: int,
     high: int,
     encoding: bool,
+    rounding: int,
 ) -> bool:
     """Code the pixels that are not known; `values` becomes what a decoder restores.
 
-    False where `data`, while encoding, might not have room enough.
+    An encoder adds `rounding` / 256 of a step before it divides by it.  False where `data`, while encoding, might not have room enough.
     """
     rows, cols = values.shape
     wide = cols + 2 * PAD
@@ -263,7 +264,7 @@ def walk(
             error = 0
             if encoding:
                 difference = int(values[row, col]) - guess
-                error = (abs(difference) + (step >> 1)) // step
+                error = (abs(difference) + ((step * rounding) >> 8)) // step
                 error = -error if (difference < 0) != turned else error
             place = _ERROR + (level * 3 + missed) * FRACTIONS + share
             if code_bit(coder, data, contexts, place, 1 if error != 0 else 0, encoding) != 0:

@@ -193,16 +193,16 @@ def test_letters_take_fewer_bytes_or_come_nearer(
         pytest.skip("there is nothing to refine with")
     base = BaseEncoder(prepare(image), "xr", depth, models)
     with_blocks = Encoder(base, Plan(depth, ratio))
-    file = read_rcz(write_rcz(with_blocks.file(level)))
-    assert file.pixels is not None
-    coded = unpack_flags(file.pixels, None, *SHAPE).coded
+    (plane,) = read_rcz(write_rcz(with_blocks.file(level))).planes
+    assert plane.pixels is not None
+    coded = unpack_flags(plane.pixels, None, *SHAPE).coded
     assert coded[written()].mean() > 0.9
     off = np.abs(with_blocks.decoded(level) - image.stored)[coded]
-    assert off.max() <= file.pixels.step >> 1
+    assert off.max() <= plane.pixels.step >> 1
     size, psnr = with_blocks.size(level), with_blocks.psnr(level)
     monkeypatch.setattr(encoder_module, "choose_blocks", lambda *_: None)
     without = Encoder(base, Plan(depth, ratio))
-    assert without.file(level).pixels is None
+    assert without.plane(level).pixels is None
     assert psnr > without.psnr(level) + 2
     if ratio is not None:
         assert size < 0.75 * without.size(level)
@@ -213,10 +213,10 @@ def test_letters_come_nearer_in_as_many_bytes(
 ) -> None:
     image, target = grey(with_letters(), 12), Target("bpp", 0.5)
     with_blocks = compress(image, modality="xr", target=target, models=models)
-    assert read_rcz(with_blocks.data).pixels is not None
+    assert read_rcz(with_blocks.data).planes[0].pixels is not None
     monkeypatch.setattr(encoder_module, "choose_blocks", lambda *_: None)
     without = compress(image, modality="xr", target=target, models=models)
-    assert read_rcz(without.data).pixels is None
+    assert read_rcz(without.data).planes[0].pixels is None
     assert with_blocks.psnr is not None and without.psnr is not None
     assert with_blocks.psnr > without.psnr + 2
     errors = [
@@ -228,9 +228,9 @@ def test_letters_come_nearer_in_as_many_bytes(
 
 def test_anatomy_is_left_to_the_networks(models: ModelStore, scan: GreyImage) -> None:
     packed = compress(scan, depth=2, refine=False, target=Target("level", 200), models=models)
-    file = read_rcz(packed.data)
-    if file.pixels is not None:
-        coded = unpack_flags(file.pixels, None, *scan.stored.shape).coded
+    (plane,) = read_rcz(packed.data).planes
+    if plane.pixels is not None:
+        coded = unpack_flags(plane.pixels, None, *scan.stored.shape).coded
         assert coded.mean() < 0.1
 
 
@@ -255,11 +255,11 @@ def test_background_stays_exact_beside_blocks(models: ModelStore, inverted: bool
     restored = check(packed.data, models=models).stored
     assert (restored[:, 150:] == -5000).all()
     assert np.abs(restored - stored).max() == packed.max_error
-    file = read_rcz(packed.data)
-    assert file.pixels is not None
-    coded = unpack_flags(file.pixels, stored == -5000, *SHAPE).coded
+    (plane,) = read_rcz(packed.data).planes
+    assert plane.pixels is not None
+    coded = unpack_flags(plane.pixels, stored == -5000, *SHAPE).coded
     assert not coded[:, 150:].any()
-    assert np.abs(restored - stored)[coded].max() <= file.pixels.step >> 1
+    assert np.abs(restored - stored)[coded].max() <= plane.pixels.step >> 1
 
 
 def test_damaged_blocks_are_told() -> None:

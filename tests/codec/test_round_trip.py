@@ -24,7 +24,9 @@ from radcodec.codec import (
     prepared,
 )
 from radcodec.codec import encoder as encoder_module
+from radcodec.codec.decoder import checksum_of
 from radcodec.codec.layer import MID_GREY, LayerEncoder
+from radcodec.container.planes import Plane
 from radcodec.container.rcz import RczFile, list_chunks, read_rcz, write_rcz
 from radcodec.entropy.mask import encode_mask
 from radcodec.errors import (
@@ -106,16 +108,22 @@ def test_background_comes_back_exactly(models: ModelStore, deepest: int, refine:
     assert "MASK" in kinds and ("REFN" in kinds) == refine
 
 
+def _plane(data: bytes) -> Plane:
+    """The only plane of a file."""
+    (plane,) = read_rcz(data).planes
+    return plane
+
+
 def _folder(models: ModelStore, model_id: bytes) -> Path:
     return models.decompressor(model_id.hex()).bundle.path
 
 
 def _decode_independently(data: bytes, models: ModelStore) -> NDArray[np.int32]:
-    file = read_rcz(data)
-    second = file.refinement
+    plane = _plane(data)
+    second = plane.refinement
     out: NDArray[np.int32] = decode_independently(
         data,
-        _folder(models, file.header.model_id),
+        _folder(models, plane.model_id),
         None if second is None else _folder(models, second.model_id),
     )
     return out
@@ -148,9 +156,9 @@ def test_independent_decoder_agrees_on_tiles_and_background(
         target=Target("level", 130),
         models=models,
     )
-    file = read_rcz(packed.data)
-    assert file.refinement is not None and file.mask is not None
-    assert len(file.tiles) == len(file.refinement.tiles) == 2
+    plane = _plane(packed.data)
+    assert plane.refinement is not None and plane.mask is not None
+    assert len(plane.tiles) == len(plane.refinement.tiles) == 2
     restored = decompress(packed.data, models=models).stored
     assert np.array_equal(_decode_independently(packed.data, models), restored)
     assert (restored[:, 300:700] == -5).all()
@@ -172,9 +180,9 @@ def test_independent_decoder_agrees_on_pixel_blocks(
         target=Target("level", 120),
         models=models,
     )
-    file = read_rcz(packed.data)
-    assert file.pixels is not None and any(file.pixels.tiles)
-    assert (file.mask is not None) == masked
+    plane = _plane(packed.data)
+    assert plane.pixels is not None and any(plane.pixels.tiles)
+    assert (plane.mask is not None) == masked
     restored = decompress(packed.data, models=models).stored
     assert np.array_equal(_decode_independently(packed.data, models), restored)
 
@@ -198,13 +206,13 @@ def test_each_layer_uses_the_tables_made_for_it(
     for level in (30, 120, 220):
         target = Target("level", level)
         packed = compress(bare, depth=deepest, refine=True, target=target, models=models)
-        file = read_rcz(packed.data)
-        assert file.refinement is not None
+        plane = _plane(packed.data)
+        assert plane.refinement is not None
         first = models.compressor("ct", deepest).table_sets(refining=False)
-        second = models.compressor("ct", file.refinement.depth).table_sets(refining=True)
+        second = models.compressor("ct", plane.refinement.depth).table_sets(refining=True)
         # A tile starts with the number of its table set.
-        assert {tile[0] for tile in file.tiles} <= set(first)
-        assert {tile[0] for tile in file.refinement.tiles} <= set(second)
+        assert {tile[0] for tile in plane.tiles} <= set(first)
+        assert {tile[0] for tile in plane.refinement.tiles} <= set(second)
 
 
 @pytest.mark.usefixtures("no_pixel_blocks")
@@ -250,9 +258,14 @@ def test_an_encoder_decodes_as_the_decoder_does(
         encoder = Encoder(base, plan)
         # Back and forth, as what an encoder keeps from one level must not serve another.
         for level in (140, 20, 140, 139):
-            data = write_rcz(encoder.file(level))
-            assert np.array_equal(decompress(data, models=models).stored, encoder.decoded(level))
+            decoded = encoder.decoded(level)
+            plane = replace(encoder.plane(level), checksum=checksum_of(decoded))
+            data = write_rcz(replace(encoder.file(level), planes=[plane]))
+            assert np.array_equal(decompress(data, models=models).stored, decoded)
             assert encoder.size(level) > len(data)
+            # A plane that does not say the right checksum is not believed.
+            with pytest.raises(VerificationError):
+                decompress(write_rcz(encoder.file(level)), models=models)
 
 
 def test_reported_figures_are_those_of_the_file(models: ModelStore, scan: GreyImage) -> None:
@@ -265,10 +278,11 @@ def test_reported_figures_are_those_of_the_file(models: ModelStore, scan: GreyIm
         assert packed.max_error == np.abs(error).max()
         assert packed.ratio == scan.stored.size * 2 / len(packed.data)
         assert packed.bpp == pytest.approx(8 * len(packed.data) / scan.stored.size)
-        file = read_rcz(packed.data)
-        assert file.dataset == scan.dataset
-        layer = file.refinement or file.header
-        assert (packed.refined, packed.level) == (file.refinement is not None, layer.level)
+        assert read_rcz(packed.data).dataset == scan.dataset
+        plane = _plane(packed.data)
+        layer = plane.refinement or plane
+        assert (packed.refined, packed.level) == (plane.refinement is not None, layer.level)
+        assert (packed.coding, packed.depth) == (plane.coding, plane.depth)
 
 
 def test_without_verification_nothing_is_measured(models: ModelStore, bare: GreyImage) -> None:
@@ -293,8 +307,8 @@ def refined(models: ModelStore, deepest: int) -> bytes:
         packed = compress(
             grey(stored, 8), depth=deepest, refine=True, target=Target("level", 90), models=models
         )
-    file = read_rcz(packed.data)
-    assert file.refinement is not None and min(map(len, file.refinement.tiles)) > 10
+    plane = _plane(packed.data)
+    assert plane.refinement is not None and min(map(len, plane.refinement.tiles)) > 10
     return packed.data
 
 
@@ -329,9 +343,10 @@ def test_every_damaged_byte_gives_an_error_or_the_same_pixels(
 
 def _with_refinement(data: bytes, **changes: object) -> bytes:
     """The file with other fields in its refinement, its checksums fitting."""
-    file = read_rcz(data)
-    assert file.refinement is not None
-    changed: RczFile = replace(file, refinement=replace(file.refinement, **changes))  # type: ignore[arg-type]
+    file, plane = read_rcz(data), _plane(data)
+    assert plane.refinement is not None
+    refinement = replace(plane.refinement, **changes)  # type: ignore[arg-type]
+    changed: RczFile = replace(file, planes=[replace(plane, refinement=refinement)])
     return write_rcz(changed)
 
 
@@ -341,9 +356,9 @@ def _with_refinement(data: bytes, **changes: object) -> bytes:
 def test_a_damaged_tile_of_the_refinement_is_told(
     models: ModelStore, refined: bytes, change: Callable[[bytes], bytes]
 ) -> None:
-    file = read_rcz(refined)
-    assert file.refinement is not None
-    broken = _with_refinement(refined, tiles=[change(tile) for tile in file.refinement.tiles])
+    refinement = _plane(refined).refinement
+    assert refinement is not None
+    broken = _with_refinement(refined, tiles=[change(tile) for tile in refinement.tiles])
     with pytest.raises(CorruptError, match="tile"):
         decompress(broken, models=models)
 
@@ -351,23 +366,23 @@ def test_a_damaged_tile_of_the_refinement_is_told(
 def test_a_refinement_by_a_network_of_another_depth_is_told(
     models: ModelStore, refined: bytes
 ) -> None:
-    own = read_rcz(refined).header.model_id
+    own = _plane(refined).model_id
     with pytest.raises(CorruptError, match="depth"):
         decompress(_with_refinement(refined, model_id=own), models=models)
 
 
 def test_an_unknown_network_is_told(models: ModelStore, refined: bytes) -> None:
     with pytest.raises(ModelNotFoundError, match="0123"):
-        decompress(_with_refinement(refined, model_id=b"\x01\x23" * 16), models=models)
+        decompress(_with_refinement(refined, model_id=b"\x01\x23" * 8), models=models)
 
 
 @pytest.mark.parametrize("layer", ["first", "refinement"])
 def test_a_missing_network_is_told(
     models: ModelStore, refined: bytes, tmp_path: Path, layer: str
 ) -> None:
-    file = read_rcz(refined)
-    assert file.refinement is not None
-    needed = file.header.model_id if layer == "first" else file.refinement.model_id
+    plane = _plane(refined)
+    assert plane.refinement is not None
+    needed = plane.model_id if layer == "first" else plane.refinement.model_id
     missing = _folder(models, needed).parent
     for folder in models.root.glob("d?"):
         if folder.name != missing.name:

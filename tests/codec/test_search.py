@@ -37,10 +37,16 @@ def test_ratios_and_rates_are_met(
 ) -> None:
     low, high = search.reach()
     size = low * (high / low) ** share
-    ratio = bare.uncompressed_bytes / size
-    assert _compress(bare, models, "ratio", ratio).ratio == pytest.approx(ratio, rel=TOLERANCE)
-    bpp = 8 * size / bare.stored.size
-    assert _compress(bare, models, "bpp", bpp).bpp == pytest.approx(bpp, rel=TOLERANCE)
+    ratio, bpp = bare.uncompressed_bytes / size, 8 * size / bare.stored.size
+    exact = compress(bare, target=Target("usual", 0), max_error=0, models=models)
+    for packed in (_compress(bare, models, "ratio", ratio), _compress(bare, models, "bpp", bpp)):
+        if exact.size <= size:
+            # Nobody is to lose anything for more bytes than nothing lost takes.
+            assert packed.psnr == math.inf and packed.size == exact.size
+        else:
+            assert packed.ratio == pytest.approx(ratio, rel=TOLERANCE)
+            assert packed.bpp == pytest.approx(bpp, rel=TOLERANCE)
+    assert (exact.size <= size) == (share > 0.9)
 
 
 def test_psnr_is_reached_and_not_far_exceeded(
@@ -133,14 +139,50 @@ def test_sizes_out_of_reach_name_the_range(
         _compress(bare, models, kind, end)
 
 
-def test_a_psnr_out_of_reach_names_the_best(models: ModelStore, bare: GreyImage) -> None:
+def test_a_psnr_out_of_reach_of_networks_names_the_best(
+    models: ModelStore, bare: GreyImage, deepest: int
+) -> None:
+    """Networks alone are used where a depth is asked for."""
+
+    def compressed(decibels: float) -> Compressed:
+        target = Target("psnr", decibels)
+        return compress(bare, depth=deepest, target=target, models=models)
+
     with pytest.raises(UsageError, match="150 dB is out of reach") as raised:
-        _compress(bare, models, "psnr", 150)
+        compressed(150)
     found = re.search(r"reach ([\d.]+) dB", str(raised.value))
     assert found is not None
     best = float(found[1])
-    packed = _compress(bare, models, "psnr", best - 0.2)
+    packed = compressed(best - 0.2)
+    assert packed.coding == "networks"
     assert packed.psnr is not None and packed.psnr >= best - 0.2
+
+
+def test_a_psnr_that_no_network_reaches_is_reached_without_them(
+    models: ModelStore, bare: GreyImage
+) -> None:
+    packed = _compress(bare, models, "psnr", 150)
+    assert packed.coding == "pixels"
+    assert (packed.psnr, packed.max_error) == (math.inf, 0)
+
+
+@pytest.mark.parametrize("bpp", [1.0, 2.0, 3.0])
+def test_files_without_networks_take_the_place_of_worse_ones(
+    models: ModelStore, bare: GreyImage, bpp: float
+) -> None:
+    rules = load_rules(models.root)
+    plans = plans_for("ct", None, None, rules, models)
+    wanted = bpp * bare.stored.size / 8
+    found = {}
+    for pixels in (False, True):
+        search = Search(prepare(bare), "ct", plans, rules, models, pixels=pixels)
+        best = search.by_size(wanted)
+        assert best is not None
+        encoder, level = best
+        found[pixels] = encoder.size(level), encoder.psnr(level), encoder.plane(level).coding
+    assert found[False][2] == "networks"
+    assert found[True][1] >= found[False][1]
+    assert found[True][0] <= max(found[False][0], wanted)
 
 
 def test_sizes_go_to_the_plan_of_their_rate(models: ModelStore, bare: GreyImage) -> None:
@@ -149,7 +191,7 @@ def test_sizes_go_to_the_plan_of_their_rate(models: ModelStore, bare: GreyImage)
         pytest.skip("there is one depth only")
     shallow, deep = Plan(have[0]), Plan(have[-1])
     prepared, none = prepare(bare), Rules({}, {})
-    both = Search(prepared, "ct", [(0.0, deep), (math.inf, shallow)], none, models)
+    both = Search(prepared, "ct", [(0.0, deep), (math.inf, shallow)], none, models, pixels=False)
     ranges = [
         (both.encoder(plan).size(255), both.encoder(plan).size(0)) for plan in (deep, shallow)
     ]
@@ -157,7 +199,9 @@ def test_sizes_go_to_the_plan_of_their_rate(models: ModelStore, bare: GreyImage)
     low, high = max(low for low, _ in ranges), min(high for _, high in ranges)
     less, more = (low * (high / low) ** share for share in (0.2, 0.8))
     limit = 8 * math.sqrt(less * more) / bare.stored.size
-    search = Search(prepared, "ct", [(limit, deep), (math.inf, shallow)], none, models)
+    search = Search(
+        prepared, "ct", [(limit, deep), (math.inf, shallow)], none, models, pixels=False
+    )
     for size, plan in ((less, deep), (more, shallow)):
         found = search.by_size(size)
         assert found is not None and found[0].plan == plan

@@ -10,46 +10,85 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from radcodec.container import Grid, Header, PixelBlocks, Quality, RczFile, Refinement
+from radcodec.container import (
+    Grid,
+    Header,
+    PixelBlocks,
+    Plane,
+    Quality,
+    RczFile,
+    Refinement,
+    Residual,
+)
 from radcodec.container.chunks import pack_signature, pack_tail
-from radcodec.container.header import MODALITIES, SOURCES
+from radcodec.container.header import COLOURS, MODALITIES, SOURCES
+from radcodec.container.planes import CODINGS
+
+MODEL, OTHER_MODEL = (hashlib.sha256(name).digest()[:16] for name in (b"model", b"other"))
 
 
 def small_header(**changes: Any) -> Header:
     """Return a valid header of a 70 x 130 image with 2 x 3 tiles, with some fields changed."""
     header = Header(
         modality="ct",
-        depth=2,
         bits_allocated=16,
         bits_stored=12,
         signed=True,
-        level=100,
         source="dicom",
         rows=70,
         columns=130,
-        low=-1024,
-        high=2047,
-        model_id=hashlib.sha256(b"model").digest(),
         inverted=True,
         tile_log2=6,
     )
     return replace(header, **changes)
 
 
-def small_file(**changes: Any) -> RczFile:
-    """Return a file with every chunk, with some fields changed."""
-    file = RczFile(
-        header=small_header(),
+def small_plane(**changes: Any) -> Plane:
+    """Return a plane of such an image that networks code, with every part, some of it changed."""
+    plane = Plane(
+        coding="networks",
+        low=-1024,
+        high=2047,
+        checksum=0xFEEDBEEF,
+        depth=2,
+        level=100,
+        model_id=MODEL,
         tiles=[b"a", b"bb", b"ccc", b"\x00\x01", b"e", b"f"],
         mask=(-2000, b"mask"),
+        pixels=PixelBlocks(5, b"flags", [b"p", b"", b"qq", b"", b"", b"r"]),
+        refinement=Refinement(1, 33, OTHER_MODEL, [b"u", b"v", b"w", b"x", b"y", b"z"]),
+        residual=Residual(3, [b"s", b"", b"", b"tt", b"", b""]),
+        unused=((12, b"low bit"), (15, b"")),
+    )
+    return replace(plane, **changes)
+
+
+def pixel_plane(**changes: Any) -> Plane:
+    """Return a plane of such an image that pixels code, with some fields changed."""
+    residual = Residual(1, [b"", b"1", b"", b"2", b"", b""])
+    plane = Plane("pixels", 0, 2000, 1, mask=(7, b"m"), residual=residual)
+    return replace(plane, **changes)
+
+
+def jpegls_plane(**changes: Any) -> Plane:
+    """Return a plane of such an image that JPEG-LS codes, with some fields changed."""
+    return replace(Plane("jpegls", -5, 5, 2, stream=b"JPEG-LS"), **changes)
+
+
+def small_file(**changes: Any) -> RczFile:
+    """Return a file of a frame of each coding with every chunk, with some fields changed."""
+    file = RczFile(
+        header=small_header(frames=3),
+        planes=[small_plane(), pixel_plane(), jpegls_plane()],
         dataset=b"\x00" * 128 + b"DICM" + b"data set " * 4,
         quality=Quality(41.5, 17, hashlib.sha256(b"pixels").digest()),
-        refinement=Refinement(
-            1, 33, hashlib.sha256(b"other").digest(), [b"u", b"v", b"w", b"x", b"y", b"z"]
-        ),
-        pixels=PixelBlocks(5, b"flags", [b"p", b"", b"qq", b"", b"", b"r"]),
     )
     return replace(file, **changes)
+
+
+def one_plane(**changes: Any) -> RczFile:
+    """Return a file of one plane with every part, with some fields of the plane changed."""
+    return small_file(header=small_header(), planes=[small_plane(**changes)])
 
 
 def raw_chunk(kind: bytes, payload: bytes, length: int | None = None) -> bytes:
@@ -64,48 +103,111 @@ def raw_file(*chunks: bytes, tail: bool = True) -> bytes:
     return data + pack_tail(len(data)) if tail else data
 
 
+#: Chunks of a file of one plane of 2 x 3 tiles, written apart from the package.
+HEAD = raw_chunk(b"HEAD", small_header().pack())
+PLANNED = struct.pack("<4B2iI16s", 0, 2, 100, 0, -1024, 2047, 0, MODEL)
+PLAN = raw_chunk(b"PLAN", PLANNED)
+TILES = struct.pack("<7I", 6, *[1] * 6) + b"abcdef"
+LATN = raw_chunk(b"LATN", TILES)
+REFINED = struct.pack("<2BH16s7I", 1, 9, 0, OTHER_MODEL, 6, *[1] * 6) + b"uvwxyz"
+REFN = raw_chunk(b"REFN", REFINED)
+PIXELS = struct.pack("<HI5s6I", 7, 5, b"flags", 1, 0, 2, 0, 0, 0) + b"abc"
+PIXL = raw_chunk(b"PIXL", PIXELS)
+MASK = raw_chunk(b"MASK", struct.pack("<i", 5) + b"mask")
+RESIDUAL = struct.pack("<7I", 3, 1, 0, 0, 2, 0, 0) + b"xyz"
+RESD = raw_chunk(b"RESD", RESIDUAL)
+UNUSED = struct.pack("<BI2sBI", 12, 2, b"ab", 14, 0)
+UNUS = raw_chunk(b"UNUS", UNUSED)
+#: Plans of the other codings, and what they need.
+PIXEL_PLANNED = struct.pack("<4B2iI", 1, 0, 0, 0, 0, 100, 0)
+PIXEL_PLAN = raw_chunk(b"PLAN", PIXEL_PLANNED)
+JPEGLS_PLAN = raw_chunk(b"PLAN", struct.pack("<4B2iI", 2, 0, 0, 0, 0, 100, 0))
+JPLS = raw_chunk(b"JPLS", b"stream")
+
+
 @st.composite
 def headers(draw: st.DrawFn) -> Header:
-    """Draw any valid header of an image of up to 3000 x 3000 pixels."""
+    """Draw any valid header of up to 3 frames of up to 3000 x 3000 pixels."""
     allocated = draw(st.sampled_from([8, 16]))
-    header = Header(
+    colour = draw(st.sampled_from(COLOURS))
+    stored, signed = draw(st.integers(1, allocated)), draw(st.booleans())
+    transformable = colour == "rgb" and not signed and stored <= 15
+    return Header(
         modality=draw(st.sampled_from(MODALITIES)),
-        depth=draw(st.integers(1, 4)),
         bits_allocated=allocated,
-        bits_stored=draw(st.integers(1, allocated)),
-        signed=draw(st.booleans()),
-        level=draw(st.integers(0, 255)),
+        bits_stored=stored,
+        signed=signed,
         source=draw(st.sampled_from(SOURCES)),
         rows=draw(st.integers(1, 3000)),
         columns=draw(st.integers(1, 3000)),
-        low=0,
-        high=0,
-        model_id=draw(st.binary(min_size=32, max_size=32)),
-        inverted=draw(st.booleans()),
+        inverted=colour == "grey" and draw(st.booleans()),
+        samples=3 if colour in ("rgb", "ybr") else 1,
+        frames=draw(st.integers(1, 3)),
+        colour=colour,
+        transform="ycocg-r" if transformable and draw(st.booleans()) else "none",
+        max_error=draw(st.none() | st.integers(0, 2**stored - 1)),
         tile_log2=draw(st.integers(9, 15)),
     )
-    low = draw(st.integers(*header.stored_range))
-    return replace(header, low=low, high=draw(st.integers(low, header.stored_range[1])))
+
+
+def _tiles(count: int, least: int) -> st.SearchStrategy[list[bytes]]:
+    return st.lists(st.binary(min_size=least, max_size=6), min_size=count, max_size=count)
 
 
 @st.composite
-def refinements(draw: st.DrawFn, header: Header) -> Refinement | None:
-    """Draw any valid refinement for a header, or none."""
-    if header.depth == 1 or draw(st.booleans()):
+def refinements(draw: st.DrawFn, base: Grid) -> Refinement | None:
+    """Draw any valid refinement of a layer, or none."""
+    if base.depth == 1 or draw(st.booleans()):
         return None
-    depth = draw(st.integers(1, header.depth - 1))
-    count = Grid(header.rows, header.columns, depth, header.tile_log2).tile_count
-    tiles = draw(st.lists(st.binary(min_size=1, max_size=5), min_size=count, max_size=count))
-    return Refinement(
-        depth, draw(st.integers(0, 255)), draw(st.binary(min_size=32, max_size=32)), tiles
-    )
+    depth = draw(st.integers(1, base.depth - 1))
+    count = base.at_depth(depth).tile_count
+    model = draw(st.binary(min_size=16, max_size=16))
+    return Refinement(depth, draw(st.integers(0, 255)), model, draw(_tiles(count, 1)))
 
 
 def pixel_blocks(count: int) -> st.SearchStrategy[PixelBlocks | None]:
     """Draw any valid blocks that are coded as pixels, in some number of tiles, or none."""
-    tiles = st.lists(st.binary(max_size=9), min_size=count, max_size=count)
-    return st.none() | st.builds(
-        PixelBlocks, st.integers(1, 2**16 - 1), st.binary(max_size=9), tiles
+    steps = st.integers(1, 2**16 - 1)
+    return st.none() | st.builds(PixelBlocks, steps, st.binary(max_size=9), _tiles(count, 0))
+
+
+def residuals(count: int) -> st.SearchStrategy[Residual]:
+    """Draw any valid residual of some number of tiles."""
+    return st.builds(Residual, st.integers(1, 2**16 - 1), _tiles(count, 0))
+
+
+@st.composite
+def planes(draw: st.DrawFn, header: Header, sample: int) -> Plane:
+    """Draw any valid plane of a file with a header."""
+    coding = draw(st.sampled_from(CODINGS))
+    values = st.integers(*header.plane_range(sample))
+    low, high = sorted((draw(values), draw(values)))
+    bits = range(header.bits_stored, header.bits_allocated) if header.samples == 1 else range(0)
+    used = sorted(draw(st.sets(st.sampled_from(bits)))) if bits else []
+    plane = Plane(
+        coding,
+        low,
+        high,
+        checksum=draw(st.integers(0, 2**32 - 1)),
+        unused=tuple((bit, draw(st.binary(max_size=9))) for bit in used),
+    )
+    if coding == "jpegls":
+        return replace(plane, stream=draw(st.binary(max_size=30)))
+    mask = draw(st.none() | st.tuples(values, st.binary(max_size=20)))
+    count = header.grid(1).tile_count
+    if coding == "pixels":
+        return replace(plane, mask=mask, residual=draw(residuals(count)))
+    depth = draw(st.integers(1, 4))
+    return replace(
+        plane,
+        mask=mask,
+        depth=depth,
+        level=draw(st.integers(0, 255)),
+        model_id=draw(st.binary(min_size=16, max_size=16)),
+        tiles=draw(_tiles(count, 1)),
+        pixels=draw(pixel_blocks(count)),
+        refinement=draw(refinements(header.grid(depth))),
+        residual=draw(st.none() | residuals(count)),
     )
 
 
@@ -113,8 +215,6 @@ def pixel_blocks(count: int) -> st.SearchStrategy[PixelBlocks | None]:
 def files(draw: st.DrawFn) -> RczFile:
     """Draw any valid file, its optional chunks present or not."""
     header = draw(headers())
-    count = header.grid.tile_count
-    values = st.integers(*header.stored_range)
     qualities = st.builds(
         Quality,
         st.floats(-1e5, 1e5, width=32) | st.just(float("inf")),
@@ -123,10 +223,7 @@ def files(draw: st.DrawFn) -> RczFile:
     )
     return RczFile(
         header=header,
-        tiles=draw(st.lists(st.binary(min_size=1, max_size=9), min_size=count, max_size=count)),
-        mask=draw(st.none() | st.tuples(values, st.binary(max_size=20))),
+        planes=[draw(planes(header, n % header.samples)) for n in range(header.plane_count)],
         dataset=draw(st.none() | st.binary(max_size=300)),
         quality=draw(st.none() | qualities),
-        refinement=draw(refinements(header)),
-        pixels=draw(pixel_blocks(count)),
     )

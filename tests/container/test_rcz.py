@@ -8,18 +8,16 @@ import tracemalloc
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radcodec.container import (
     Header,
     Limits,
-    PixelBlocks,
     Quality,
     RczFile,
-    Refinement,
     list_chunks,
     read_rcz,
     write_rcz,
@@ -32,204 +30,214 @@ from radcodec.errors import (
     UnsupportedVersionError,
 )
 
-from .samples import files, headers, raw_chunk, raw_file, small_file, small_header
+from .samples import (
+    HEAD,
+    LATN,
+    PIXEL_PLAN,
+    PLAN,
+    files,
+    headers,
+    raw_chunk,
+    raw_file,
+    small_file,
+    small_header,
+    small_plane,
+)
 
-HEAD = raw_chunk(b"HEAD", small_header().pack())
-LATN = raw_chunk(b"LATN", struct.pack("<7I", 6, *[1] * 6) + b"abcdef")
-REFINED = struct.pack("<2BH32s7I", 1, 9, 0, bytes(32), 6, *[1] * 6) + b"uvwxyz"
-REFN = raw_chunk(b"REFN", REFINED)
-PIXELS = struct.pack("<HI5s6I", 7, 5, b"flags", 1, 0, 2, 0, 0, 0) + b"abc"
-PIXL = raw_chunk(b"PIXL", PIXELS)
 
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(files())
 def test_every_field_comes_back(file: RczFile) -> None:
     assert read_rcz(write_rcz(file)) == file
 
 
 @settings(max_examples=60, deadline=None)
-@given(headers())
-def test_tile_slices_cover_the_latent_once(header: Header) -> None:
-    slices = header.grid.tile_slices
-    assert len(slices) == header.grid.tile_count
+@given(headers(), st.integers(1, 4))
+def test_tile_slices_cover_the_latent_once(header: Header, depth: int) -> None:
+    grid = header.grid(depth)
+    slices = grid.tile_slices
+    assert len(slices) == grid.tile_count == header.grid(1).tile_count == len(grid.pixel_tiles)
     area = sum((r.stop - r.start) * (c.stop - c.start) for r, c in slices)
-    assert area == header.grid.latent_shape[0] * header.grid.latent_shape[1]
+    assert area == grid.latent_shape[0] * grid.latent_shape[1]
+    pixels = sum((r.stop - r.start) * (c.stop - c.start) for r, c in grid.pixel_tiles)
+    assert pixels == header.rows * header.columns
 
 
 def test_chunks_are_listed_in_order() -> None:
     data = write_rcz(small_file())
     entries = list_chunks(data)
     assert [e.type for e in entries] == [
-        "HEAD", "MASK", "PIXL", "LATN", "REFN", "dset", "qual", "TAIL"
+        "HEAD", "dset", "PLAN", "MASK", "PIXL", "LATN", "REFN", "RESD", "UNUS", "PLAN", "MASK",
+        "RESD", "PLAN", "JPLS", "qual", "TAIL",
     ]  # fmt: skip
-    assert entries[0] == ("HEAD", 14, 62)
+    assert entries[0] == ("HEAD", 14, 28)
     assert all(data[e.offset : e.offset + 4].decode() == e.type for e in entries)
 
 
 def test_layout_of_the_header_is_the_documented_one() -> None:
-    payload = small_header().pack()
-    assert payload[:10] == bytes([3, 2, 1, 16, 12, 3, 1, 100, 6, 1])
-    assert struct.unpack("<IIIii", payload[10:30]) == (70, 130, 1, -1024, 2047)
-    assert payload[30:] == small_header().model_id
-    assert small_header().uncompressed_bytes == 70 * 130 * 2
+    header = small_header(frames=7)
+    payload = header.pack()
+    assert payload[:12] == bytes([3, 1, 16, 12, 3, 0, 0, 1, 6, 1, 0, 0])
+    assert struct.unpack("<4I", payload[12:]) == (70, 130, 7, 2**32 - 1)
+    assert header.uncompressed_bytes == 70 * 130 * 2 * 7
+    colour = Header("xr", 8, 8, False, "png", 5, 6, False, 3, 2, "rgb", "ycocg-r", max_error=0)
+    payload = colour.pack()
+    assert payload[:12] == bytes([1, 3, 8, 8, 0, 2, 1, 1, 10, 0, 0, 0])
+    assert struct.unpack("<4I", payload[12:]) == (5, 6, 2, 0)
+    assert colour.uncompressed_bytes == 5 * 6 * 3 * 2
+    assert colour.plane_count == 6
+
+
+def test_planes_of_transformed_colour_take_a_bit_more() -> None:
+    header = Header("xr", 8, 7, False, "png", 5, 6, False, 3, 1, "rgb", "ycocg-r")
+    assert [header.plane_bits(n) for n in range(3)] == [(7, False), (8, True), (8, True)]
+    assert [header.plane_range(n) for n in range(3)] == [(0, 127), (-128, 127), (-128, 127)]
+    plain = replace(header, transform="none")
+    assert [plain.plane_range(n) for n in range(3)] == 3 * [(0, 127)]
+    assert small_header().plane_range(0) == small_header().stored_range == (-2048, 2047)
+
+
+#: Headers of each colour, to be changed a byte at a time.
+GREY = small_header()
+RGB = Header("xr", 16, 15, False, "png", 9, 9, False, 3, 1, "rgb", "ycocg-r")
 
 
 @pytest.mark.parametrize(
-    ("offset", "value", "error"),
+    ("header", "offset", "value", "error"),
     [
-        (0, 5, UnsupportedVersionError),
-        (1, 0, UnsupportedVersionError),
-        (1, 5, UnsupportedVersionError),
-        (2, 3, UnsupportedVersionError),
-        (3, 32, UnsupportedVersionError),
-        (4, 0, FormatError),
-        (4, 17, FormatError),
-        (5, 4, UnsupportedVersionError),
-        (6, 2, UnsupportedVersionError),
-        (8, 5, FormatError),
-        (8, 16, FormatError),
-        (9, 2, UnsupportedVersionError),
-        (18, 2, UnsupportedVersionError),
-        (25, 0x80, FormatError),  # low below the smallest stored value
-        (29, 0x7F, FormatError),  # high above the largest stored value
-        (27, 0x80, FormatError),  # high above the largest stored value, by little
+        (GREY, 0, 5, UnsupportedVersionError),
+        (GREY, 1, 0, UnsupportedVersionError),
+        (GREY, 1, 2, UnsupportedVersionError),
+        (GREY, 1, 4, UnsupportedVersionError),
+        (GREY, 1, 3, FormatError),  # three samples of grey
+        (RGB, 1, 1, FormatError),  # one sample of colour
+        (GREY, 2, 0, UnsupportedVersionError),
+        (GREY, 2, 32, UnsupportedVersionError),
+        (GREY, 3, 0, FormatError),
+        (GREY, 3, 17, FormatError),
+        (GREY, 2, 8, FormatError),  # fewer bits allocated than stored
+        (GREY, 4, 4, UnsupportedVersionError),
+        (GREY, 4, 0x80, UnsupportedVersionError),
+        (GREY, 5, 1, FormatError),  # an inverted palette
+        (GREY, 5, 2, FormatError),
+        (GREY, 5, 4, UnsupportedVersionError),
+        (RGB, 4, 2, FormatError),  # inverted colour
+        (RGB, 4, 1, FormatError),  # signed, but transformed
+        (RGB, 3, 16, FormatError),  # 16 bits, but transformed
+        (RGB, 5, 3, FormatError),  # YBR, but transformed
+        (GREY, 6, 1, FormatError),  # grey, but transformed
+        (GREY, 6, 2, UnsupportedVersionError),
+        (GREY, 7, 0, UnsupportedVersionError),
+        (GREY, 7, 2, UnsupportedVersionError),
+        (GREY, 8, 5, FormatError),
+        (GREY, 8, 16, FormatError),
+        (GREY, 9, 2, UnsupportedVersionError),
+        (GREY, 10, 1, UnsupportedVersionError),
+        (GREY, 11, 1, UnsupportedVersionError),
+        (GREY, 27, 0, FormatError),  # a bound above all that the bits hold
     ],
 )
-def test_header_fields_out_of_range(offset: int, value: int, error: type[FormatError]) -> None:
-    payload = bytearray(small_header().pack())
+def test_header_fields_out_of_range(
+    header: Header, offset: int, value: int, error: type[FormatError]
+) -> None:
+    payload = bytearray(header.pack())
+    assert payload[offset] != value
     payload[offset] = value
-    with pytest.raises(error, match="HEAD"):
-        read_rcz(raw_file(raw_chunk(b"HEAD", bytes(payload)), LATN))
+    with pytest.raises(error, match="HEAD") as raised:
+        read_rcz(raw_file(raw_chunk(b"HEAD", bytes(payload)), PLAN, LATN))
+    assert type(raised.value) is error
 
 
-@pytest.mark.parametrize("changes", [{"rows": 0}, {"columns": 0}, {"low": 5, "high": 4}])
-def test_reader_refuses_empty_images_and_maps(changes: dict[str, int]) -> None:
+@pytest.mark.parametrize("field", ["rows", "columns", "frames"])
+def test_reader_refuses_images_of_nothing(field: str) -> None:
     payload = bytearray(small_header().pack())
-    for name, value in changes.items():
-        offset = {"rows": 10, "columns": 14, "low": 22, "high": 26}[name]
-        payload[offset : offset + 4] = struct.pack("<i", value)
-    with pytest.raises(FormatError):
-        read_rcz(raw_file(raw_chunk(b"HEAD", bytes(payload)), LATN))
+    offset = {"rows": 12, "columns": 16, "frames": 20}[field]
+    payload[offset : offset + 4] = bytes(4)
+    with pytest.raises(FormatError, match=f"HEAD.*{field}"):
+        read_rcz(raw_file(raw_chunk(b"HEAD", bytes(payload)), PLAN, LATN))
+
+
+@pytest.mark.parametrize(("bound", "fits"), [(0, True), (4095, True), (4096, False)])
+def test_bounds_are_within_what_the_bits_hold(bound: int, fits: bool) -> None:
+    payload = bytearray(small_header().pack())
+    payload[24:28] = struct.pack("<I", bound)
+    data = raw_file(raw_chunk(b"HEAD", bytes(payload)), PLAN, LATN)
+    if fits:
+        assert read_rcz(data).header.max_error == bound
+    else:
+        with pytest.raises(FormatError, match="maximum error"):
+            read_rcz(data)
+
+
+@pytest.mark.parametrize("length", [0, 27, 29])
+def test_a_header_of_another_length(length: int) -> None:
+    payload = (small_header().pack() + b"\0")[:length]
+    with pytest.raises(CorruptError, match=f"HEAD chunk holds {length} bytes"):
+        read_rcz(raw_file(raw_chunk(b"HEAD", payload), PLAN, LATN))
 
 
 @pytest.mark.parametrize(
     "header",
     [
-        small_header(level=256),
-        small_header(depth=0),
-        small_header(model_id=b"short"),
         small_header(modality="us"),
-        small_header(bits_stored=8, low=-129),
+        small_header(source="tiff"),
+        small_header(colour="cmyk"),
+        small_header(colour="rgb"),
+        small_header(colour="palette"),
+        small_header(samples=3),
+        small_header(transform="ycocg-r"),
+        small_header(transform="dct"),
+        small_header(bits_stored=0),
+        small_header(bits_stored=17),
+        small_header(bits_allocated=12),
         small_header(rows=2**32),
+        small_header(columns=0),
+        small_header(frames=0),
+        small_header(frames=2**32),
+        small_header(coder=2),
+        small_header(tile_log2=5),
+        small_header(max_error=-1),
+        small_header(max_error=4096),
+        replace(RGB, signed=True),
+        replace(RGB, bits_stored=16),
+        replace(RGB, inverted=True),
+        replace(RGB, samples=1),
     ],
 )
-def test_writer_refuses_what_the_reader_would(header: Header) -> None:
-    with pytest.raises(FormatError):
-        write_rcz(small_file(header=header))
+def test_writer_refuses_headers_that_the_reader_would(header: Header) -> None:
+    with pytest.raises(FormatError, match="HEAD"):
+        write_rcz(RczFile(header, [small_plane()]))
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "quality",
     [
-        {"tiles": [b"a"] * 5},
-        {"tiles": [b"a"] * 5 + [b""]},
-        {"mask": (2048, b"")},
-        {"refinement": Refinement(2, 0, bytes(32), [b"a"] * 6)},
-        {"refinement": Refinement(0, 0, bytes(32), [b"a"] * 6)},
-        {"refinement": Refinement(1, 256, bytes(32), [b"a"] * 6)},
-        {"refinement": Refinement(1, 0, bytes(31), [b"a"] * 6)},
-        {"refinement": Refinement(1, 0, bytes(32), [b"a"] * 5)},
-        {"pixels": PixelBlocks(0, b"", [b""] * 6)},
-        {"pixels": PixelBlocks(2**16, b"", [b""] * 6)},
-        {"pixels": PixelBlocks(1, b"", [b""] * 5)},
-        {"pixels": PixelBlocks(1, b"", [b""] * 7)},
-        {"quality": Quality(float("nan"), 0, bytes(32))},
-        {"quality": Quality(float("-inf"), 0, bytes(32))},
-        {"quality": Quality(40.0, 2**32, bytes(32))},
-        {"quality": Quality(40.0, 0, b"")},
+        Quality(float("nan"), 0, bytes(32)),
+        Quality(float("-inf"), 0, bytes(32)),
+        Quality(40.0, 2**32, bytes(32)),
+        Quality(40.0, -1, bytes(32)),
+        Quality(40.0, 0, b""),
     ],
 )
-def test_writer_refuses_wrong_parts(changes: dict[str, Any]) -> None:
-    with pytest.raises(FormatError):
-        write_rcz(small_file(**changes))
+def test_writer_refuses_measurements_that_cannot_be(quality: Quality) -> None:
+    with pytest.raises(FormatError, match="qual"):
+        write_rcz(small_file(quality=quality))
 
 
 @pytest.mark.parametrize(
-    "chunks",
+    "chunk",
     [
-        [LATN, HEAD],
-        [HEAD],
-        [HEAD, HEAD, LATN],
-        [HEAD, LATN, LATN],
-        [HEAD, LATN, raw_chunk(b"MASK", bytes(4))],
-        [raw_chunk(b"note", b""), HEAD, LATN],
-        [HEAD, LATN, raw_chunk(b"no e", b"")],
-        [HEAD, LATN, raw_chunk(b"\xffoto", b"")],
-        [raw_chunk(b"HEAD", small_header().pack() + b"\0"), LATN],
-        [HEAD, raw_chunk(b"MASK", b"abc"), LATN],
-        [HEAD, raw_chunk(b"MASK", struct.pack("<i", 3000)), LATN],
-        [HEAD, raw_chunk(b"LATN", b"")],
-        [HEAD, raw_chunk(b"LATN", struct.pack("<I", 6))],
-        [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 7, *[1] * 6) + b"abcdef")],
-        [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 6, *[1] * 6) + b"abcde")],
-        [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 6, *[1] * 6) + b"abcdefg")],
-        [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 6, 0, 2, *[1] * 4) + b"abcdef")],
-        [HEAD, raw_chunk(b"LATN", struct.pack("<7I", 6, 2**32 - 1, *[1] * 5) + b"abcdef")],
-        [HEAD, REFN, LATN],
-        [HEAD, LATN, REFN, REFN],
-        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:35])],
-        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:36])],
-        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:-1])],
-        [HEAD, LATN, raw_chunk(b"REFN", REFINED + b"x")],
-        [HEAD, LATN, raw_chunk(b"REFN", b"\0" + REFINED[1:])],
-        [HEAD, LATN, raw_chunk(b"REFN", b"\2" + REFINED[1:])],
-        [HEAD, LATN, raw_chunk(b"REFN", REFINED[:2] + b"\1" + REFINED[3:])],
-        [HEAD, LATN, PIXL],
-        [HEAD, PIXL, PIXL, LATN],
-        [PIXL, HEAD, LATN],
-        [HEAD, PIXL],
-        [HEAD, LATN, raw_chunk(b"dset", b"abc")],
-        [HEAD, LATN, raw_chunk(b"dset", struct.pack("<2I", 5, 0) + b"\xff\xff")],
-        [HEAD, LATN, raw_chunk(b"qual", b"")],
-        [HEAD, LATN, raw_chunk(b"qual", struct.pack("<fI32s", float("nan"), 0, b""))],
+        raw_chunk(b"dset", b"abc"),
+        raw_chunk(b"dset", struct.pack("<2I", 5, 0) + b"\xff\xff"),
+        raw_chunk(b"qual", b""),
+        raw_chunk(b"qual", struct.pack("<fI32s", float("nan"), 0, b"")),
+        raw_chunk(b"qual", struct.pack("<fI33s", 40, 0, b"")),
     ],
 )
-def test_rules_on_chunks(chunks: list[bytes]) -> None:
-    with pytest.raises(FormatError):
-        read_rcz(raw_file(*chunks))
-
-
-@pytest.mark.parametrize(
-    ("payload", "message"),
-    [
-        (b"", "0 bytes, too few for its fields"),
-        (PIXELS[:5], "5 bytes, too few for its fields"),
-        (PIXELS[:6], "6 bytes, too few for its flags and lengths"),
-        (PIXELS[:34], "34 bytes, too few for its flags and lengths"),
-        (PIXELS[:35], "lengths of its tiles"),
-        (PIXELS[:-1], "lengths of its tiles"),
-        (PIXELS + b"d", "lengths of its tiles"),
-        (b"\0\0" + PIXELS[2:], "step is 0"),
-        (PIXELS[:2] + b"\6" + PIXELS[3:], "lengths of its tiles"),
-        (PIXELS[:2] + b"\xff" * 4 + PIXELS[6:], "too few for its flags and lengths"),
-        (PIXELS[:11] + b"\xff" * 4 + PIXELS[15:], "lengths of its tiles"),
-        (struct.pack("<HI6I", 7, 0, 2**32 - 1, 2, *[0] * 4) + b"a", "lengths of its tiles"),
-    ],
-)
-def test_pixel_blocks_that_do_not_fit_their_chunk(payload: bytes, message: str) -> None:
-    with pytest.raises(CorruptError, match=f"PIXL.*{message}.*again from its source"):
-        read_rcz(raw_file(HEAD, raw_chunk(b"PIXL", payload), LATN))
-
-
-def test_layout_of_pixel_blocks_is_the_documented_one() -> None:
-    file = read_rcz(raw_file(HEAD, PIXL, LATN))
-    assert file.pixels == PixelBlocks(7, b"flags", [b"a", b"", b"bc", b"", b"", b""])
-    assert PIXL in write_rcz(file)
-    mask = raw_chunk(b"MASK", struct.pack("<i", 5))
-    assert read_rcz(raw_file(HEAD, PIXL, mask, LATN)) == read_rcz(raw_file(HEAD, mask, PIXL, LATN))
-    least = raw_chunk(b"PIXL", struct.pack("<HI6I", 1, 0, *[0] * 6))
-    assert read_rcz(raw_file(HEAD, least, LATN)).pixels == PixelBlocks(1, b"", [b""] * 6)
+def test_chunks_of_the_whole_file_that_are_wrong(chunk: bytes) -> None:
+    for order in ([HEAD, chunk, PLAN, LATN], [HEAD, PLAN, LATN, chunk]):
+        with pytest.raises(FormatError, match=chunk[:4].decode()):
+            read_rcz(raw_file(*order))
 
 
 def deflated(content: bytes, claim: int) -> bytes:
@@ -242,22 +250,15 @@ def deflated(content: bytes, claim: int) -> bytes:
 @pytest.mark.parametrize("claim", [0, 99, 101, 2**20])
 def test_data_set_of_another_length_than_claimed(claim: int) -> None:
     with pytest.raises(CorruptError):
-        read_rcz(raw_file(HEAD, LATN, deflated(bytes(100), claim)))
+        read_rcz(raw_file(HEAD, PLAN, LATN, deflated(bytes(100), claim)))
 
 
 def test_data_set_with_bytes_behind_it() -> None:
     chunk = deflated(b"abc", 3)
     with pytest.raises(CorruptError):
-        read_rcz(raw_file(HEAD, LATN, raw_chunk(b"dset", chunk[8:-4] + b"x")))
+        read_rcz(raw_file(HEAD, PLAN, LATN, raw_chunk(b"dset", chunk[8:-4] + b"x")))
     with pytest.raises(CorruptError):  # The stream does not end.
-        read_rcz(raw_file(HEAD, LATN, raw_chunk(b"dset", chunk[8:-5])))
-
-
-def test_unknown_chunks() -> None:
-    note = raw_chunk(b"note", b"anything")
-    assert read_rcz(raw_file(HEAD, note, LATN, note)) == read_rcz(raw_file(HEAD, LATN))
-    with pytest.raises(UnsupportedVersionError, match="NOTE"):
-        read_rcz(raw_file(HEAD, raw_chunk(b"NOTE", b""), LATN))
+        read_rcz(raw_file(HEAD, PLAN, LATN, raw_chunk(b"dset", chunk[8:-5])))
 
 
 @pytest.mark.parametrize(
@@ -287,20 +288,32 @@ def test_each_limit_on_both_sides(limits: Limits, error: str | None) -> None:
 def hostile_files() -> list[bytes]:
     """Return small files that claim more than they hold."""
     huge = bytearray(small_header().pack())
-    huge[10:18] = b"\xff" * 8
+    huge[12:20] = b"\xff" * 8
     wide = replace(small_header(), rows=2**10, columns=2**18, tile_log2=6).pack()
+    crowd = small_header(frames=10**9).pack()
+    most = small_header(frames=2**32 - 1).pack()
     many = struct.pack("<7I", 2**32 - 1, *[2**32 - 1] * 6)
+    none = raw_chunk(b"RESD", struct.pack("<I", 1))
     return [
-        raw_file(raw_chunk(b"HEAD", bytes(huge)), LATN),
-        raw_file(raw_chunk(b"HEAD", wide), LATN),
-        raw_file(HEAD, raw_chunk(b"LATN", many)),
-        raw_file(HEAD, raw_chunk(b"LATN", b"", length=2**32 - 1)),
-        raw_file(HEAD, raw_chunk(b"PIXL", struct.pack("<HI", 1, 2**32 - 1)), LATN),
-        raw_file(HEAD, raw_chunk(b"PIXL", struct.pack("<HI6I", 1, 0, *[2**32 - 1] * 6)), LATN),
-        raw_file(raw_chunk(b"HEAD", wide), raw_chunk(b"PIXL", struct.pack("<HI", 1, 0)), LATN),
-        raw_file(HEAD, LATN, deflated(bytes(2**24), 2**32 - 1)),
-        raw_file(HEAD, LATN, deflated(bytes(2**24), 10)),
-        raw_file(HEAD, LATN, deflated(b"x", 2**26)),
+        raw_file(raw_chunk(b"HEAD", bytes(huge)), PLAN, LATN),
+        raw_file(raw_chunk(b"HEAD", wide), PLAN, LATN),
+        raw_file(raw_chunk(b"HEAD", wide), PIXEL_PLAN, none),
+        raw_file(raw_chunk(b"HEAD", crowd), PLAN, LATN),
+        raw_file(raw_chunk(b"HEAD", most), PLAN, LATN),
+        raw_file(HEAD, PLAN, raw_chunk(b"LATN", many)),
+        raw_file(HEAD, PLAN, raw_chunk(b"LATN", b"", length=2**32 - 1)),
+        raw_file(HEAD, PLAN, raw_chunk(b"PIXL", struct.pack("<HI", 1, 2**32 - 1)), LATN),
+        raw_file(
+            HEAD, PLAN, raw_chunk(b"PIXL", struct.pack("<HI6I", 1, 0, *[2**32 - 1] * 6)), LATN
+        ),
+        raw_file(
+            raw_chunk(b"HEAD", wide), PLAN, raw_chunk(b"PIXL", struct.pack("<HI", 1, 0)), LATN
+        ),
+        raw_file(HEAD, PIXEL_PLAN, raw_chunk(b"RESD", struct.pack("<7I", 1, *[2**32 - 1] * 6))),
+        raw_file(HEAD, PLAN, LATN, raw_chunk(b"UNUS", struct.pack("<BI", 12, 2**32 - 1))),
+        raw_file(HEAD, PLAN, LATN, deflated(bytes(2**24), 2**32 - 1)),
+        raw_file(HEAD, PLAN, LATN, deflated(bytes(2**24), 10)),
+        raw_file(HEAD, PLAN, LATN, deflated(b"x", 2**26)),
     ]
 
 
@@ -321,7 +334,7 @@ def test_a_data_set_of_the_right_length_but_other_bytes() -> None:
     chunk = deflated(b"abc", 3)
     payload = chunk[8:12] + struct.pack("<I", zlib.crc32(b"abd")) + chunk[16:-4]
     with pytest.raises(CorruptError, match="other bytes"):
-        read_rcz(raw_file(HEAD, LATN, raw_chunk(b"dset", payload)))
+        read_rcz(raw_file(HEAD, PLAN, LATN, raw_chunk(b"dset", payload)))
 
 
 def test_the_dictionary_is_that_of_the_document() -> None:
