@@ -51,8 +51,10 @@ def require_decoder(syntax: UID, name: str) -> None:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError as error:
+        # pydicom knows no package at all that decodes it.
         raise DicomError(
-            f"{name}: no decoder for transfer syntax {syntax.name}; {_advice(syntax)}"
+            f"{name}: no decoder for transfer syntax {syntax.name}; "
+            "decompress the file with another tool first"
         ) from error
     if not decoder.is_available:
         raise DicomError(f"{name}: no decoder for transfer syntax {syntax.name}; {_advice(syntax)}")
