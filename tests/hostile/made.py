@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,9 @@ def dicom(kind: str) -> bytes:
     }
     pixels = scan(20, 24)[None]
     if kind == "rgb":
-        pixels = np.stack([scan(20, 24, seed) >> 4 for seed in (1, 2, 3)], -1)[None].astype(np.uint8)
+        pixels = np.stack([scan(20, 24, seed) >> 4 for seed in (1, 2, 3)], -1)[None].astype(
+            np.uint8
+        )
     if kind == "big":
         source, _ = source_of(pixels)
         return written(source, pixels.astype(">u2").tobytes(), syntaxes[kind])
@@ -108,7 +111,7 @@ def _encapsulated(kind: str, pixels: NDArray[np.uint16]) -> bytes:
         return written(source, encapsulate([out.getvalue()]), JPEGBaseline8Bit, "OB")
     source, raw = source_of(pixels)
     if kind == "rle":
-        from pydicom.pixels.encoders import RLELosslessEncoder
+        from pydicom.pixels.encoders.base import RLELosslessEncoder
 
         coded = RLELosslessEncoder.encode(pixels[0], **_options(source))
         return written(source, encapsulate([coded]), RLELossless, "OB")
@@ -133,7 +136,7 @@ def _encapsulated(kind: str, pixels: NDArray[np.uint16]) -> bytes:
     return written(source, encapsulate([_jpeg2000(scan(32, 33))]), JPEG2000Lossless, "OB")
 
 
-def _options(source: Dataset) -> dict[str, object]:
+def _options(source: Dataset) -> dict[str, Any]:
     return {
         "rows": source.Rows,
         "columns": source.Columns,
@@ -157,7 +160,8 @@ def rcz(kind: str) -> bytes:
     """Return a small .rcz file of one of `RCZ_KINDS`, with a data set."""
     if kind == "residual":
         return _with_residual(rcz("networks"), scan().astype(np.int32))
-    pixels, bound, depth = scan()[None], None, 2
+    pixels: NDArray[np.integer] = scan()[None]
+    bound, depth = None, 2
     if kind == "refined":
         pixels = scan(70, 80)[None]
     elif kind == "pixels":
