@@ -16,8 +16,9 @@ from radcodec.errors import CorruptError
 _BITS = (2, 16)
 #: Largest error bound that JPEG-LS takes, at any depth.
 _LARGEST_BOUND = 255
-#: Markers of the frame header and of the scan (ISO/IEC 14495-1, C.1.1).
+#: Markers of the frame header, of the scan and of the end (ISO/IEC 14495-1, C.1.1).
 _FRAME, _SCAN = 0xFFF7, 0xFFDA
+_END = b"\xff\xd9"
 _SEGMENT, _SIZE = struct.Struct(">2H"), struct.Struct(">B2HB")
 
 
@@ -105,6 +106,9 @@ def decode_jpegls(
             f"JPLS: this is no JPEG-LS code stream of {columns} x {rows} pixels of {depth} bits "
             f"in one component; {again}"
         )
+    # CharLS never comes back from some streams that are cut short.
+    if not stream.endswith(_END):
+        raise CorruptError(f"JPLS: the code stream ends early; {again}")
     try:
         raw, _ = jpeg_ls.decode_buffer(stream)
     except Exception as error:
