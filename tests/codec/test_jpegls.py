@@ -86,7 +86,7 @@ def test_a_stream_of_several_components_is_refused() -> None:
         decode_jpegls(imagecodecs.jpegls_encode(colour), *SHAPE, 8, False)
 
 
-def test_every_truncation_is_told_or_gives_an_image_of_the_right_size() -> None:
+def test_every_truncation_is_told() -> None:
     stream = coded(scene(1, 1, *SHAPE, 12)[0, 0], 12)
     for length in range(len(stream)):
         with pytest.raises(CorruptError, match=r"JPLS.*again from its source"):
