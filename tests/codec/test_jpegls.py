@@ -82,7 +82,7 @@ def test_a_stream_of_another_size_or_depth_is_refused(rows: int, columns: int, b
 
 def test_a_stream_of_several_components_is_refused() -> None:
     colour = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
-    with pytest.raises(CorruptError, match="JPLS.*one component"):
+    with pytest.raises(CorruptError, match=r"JPLS.*one component"):
         decode_jpegls(imagecodecs.jpegls_encode(colour), *SHAPE, 8, False)
 
 
