@@ -5,6 +5,8 @@
 #   make bench      compare with other codecs on the images of pydicom-data (report in bench-report/)
 #   make train      train the networks (ARGS="..." is passed on)
 #   make evaluate   measure models and other codecs, and compare them (ARGS="..." is passed on)
+#   make corpus-test FOLDER=...   compress, restore and validate every DICOM file of a folder
+#   make fuzz SECONDS=60          give mutated files to the decoder and the DICOM reader
 #   make speed      measure the speed of each stage (ARGS="..." is passed on)
 #   make clean      remove everything that these targets made, but no training run
 
@@ -14,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CHECKED := radcodec tests benchmarks
 
-.PHONY: run test bench train evaluate speed clean
+.PHONY: run test bench train evaluate speed corpus-test fuzz clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -59,6 +61,20 @@ evaluate: $(VENV)/.bench
 
 speed: $(VENV)/.bench
 	$(BIN)/python benchmarks/speed.py $(ARGS)
+
+# Without FOLDER, over the test images of pydicom and pydicom-data.
+corpus-test: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.corpus $(ARGS) $(or $(FOLDER),$$($(BIN)/python -c \
+		'import data_store, pydicom; print(*pydicom.__path__, data_store.__path__[0])'))
+
+$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[dev,fuzz]'
+	touch $@
+
+SECONDS ?= 60
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python fuzz/run.py --seconds $(SECONDS) rcz
+	$(BIN)/python fuzz/run.py --seconds $(SECONDS) dicom
 
 clean:
 	rm -rf $(VENV) run bench-report dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -159,15 +159,14 @@ def _quality(quality: Quality | None) -> dict[str, Any] | None:
 
 def _tags(dataset: bytes) -> dict[str, str]:
     """Values of `TAGS` as text; a broken value is left out rather than fatal."""
-    import io
     import warnings
 
-    import pydicom
+    from radcodec.reading.excerpt import excerpt
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            source = pydicom.dcmread(io.BytesIO(dataset), force=True)
+            source = excerpt(dataset, TAGS)
         except Exception:  # noqa: BLE001 - info on the rest of the file is still good
             return {}
         texts = {keyword: _tag_text(source, keyword) for keyword in TAGS}

@@ -79,8 +79,9 @@ class PositiveFloat(click.ParamType[float]):
         return number
 
 
-#: One file or folder, as given; whether it exists is for the command to find out.
-PATH: click.Path = click.Path(path_type=Path)
+#: One file or folder, as given; whether it exists and can be read is for the command to find
+#: out: one of several that cannot be must not stop the others.
+PATH: click.Path = click.Path(path_type=Path, readable=False)
 
 paths_argument = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
 

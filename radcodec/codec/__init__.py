@@ -390,7 +390,7 @@ def decompress(data: bytes, *, models: ModelStore | None = None) -> Restored:
     VerificationError
         If a frame's pixels are not those recorded.
     """
-    decoder = Decoder(io.BytesIO(data), models=models)
+    decoder = _decoder_of_all(data, models)
     frames = [decoder.frame(index) for index in range(decoder.header.frames)]
     return _restored(decoder, frames)
 
@@ -403,8 +403,17 @@ def check(data: bytes, *, models: ModelStore | None = None) -> Restored:
     VerificationError
         If the decoded pixels are not those recorded, besides all that `decompress` raises.
     """
-    decoder = Decoder(io.BytesIO(data), models=models)
+    decoder = _decoder_of_all(data, models)
     return _restored(decoder, list(decoder.frames()))
+
+
+def _decoder_of_all(data: bytes, models: ModelStore | None) -> Decoder:
+    """A decoder of a file whose frames may all be held at once."""
+    decoder = Decoder(io.BytesIO(data), models=models)
+    header = decoder.header
+    limits = decoder.reader.limits
+    limits.check_frames(header.rows, header.columns, header.samples, header.frames)
+    return decoder
 
 
 def _restored(decoder: Decoder, frames: list[Frame]) -> Restored:

@@ -16,9 +16,10 @@ from radcodec.errors import CorruptError
 _BITS = (2, 16)
 #: Largest error bound that JPEG-LS takes, at any depth.
 _LARGEST_BOUND = 255
-#: Markers of the frame header, of the scan and of the end (ISO/IEC 14495-1, C.1.1).
-_FRAME, _SCAN = 0xFFF7, 0xFFDA
-_END = b"\xff\xd9"
+#: Marker of the frame header (ISO/IEC 14495-1, C.1.1), and those of what may come before it:
+#: application data, comments and preset parameters.
+_FRAME, _BEFORE = 0xFFF7, frozenset({*range(0xFFE0, 0xFFF0), 0xFFF8, 0xFFFE})
+_END_OF_IMAGE = b"\xff\xd9"
 _SEGMENT, _SIZE = struct.Struct(">2H"), struct.Struct(">B2HB")
 
 
@@ -80,7 +81,8 @@ def _frame_of(stream: bytes) -> tuple[int, ...] | None:
         marker, length = _SEGMENT.unpack_from(stream, at)
         if marker == _FRAME and len(stream) >= at + _SEGMENT.size + _SIZE.size:
             return tuple(_SIZE.unpack_from(stream, at + _SEGMENT.size))
-        if marker >> 8 != 0xFF or marker == _SCAN or length < 2:
+        # Anything else, such as fill bytes, might lead CharLS to another header than this one.
+        if marker not in _BEFORE or length < 2:
             return None
         at += 2 + length
     return None
@@ -106,9 +108,9 @@ def decode_jpegls(
             f"JPLS: this is no JPEG-LS code stream of {columns} x {rows} pixels of {depth} bits "
             f"in one component; {again}"
         )
-    # CharLS never comes back from some streams that are cut short.
-    if not stream.endswith(_END):
-        raise CorruptError(f"JPLS: the code stream ends early; {again}")
+    if not stream.endswith(_END_OF_IMAGE):
+        # CharLS looks for it for many seconds.
+        raise CorruptError(f"JPLS: the code stream has no end; {again}")
     try:
         raw, _ = jpeg_ls.decode_buffer(stream)
     except Exception as error:

@@ -17,6 +17,11 @@ DECODER, ENCODER = 350 * 2**20, 600 * 2**20
 DECODED_PIXEL, DECODED_SAMPLE = 24, 24
 #: Bytes for each sample of a frame to compress, and of the frames that a search looks at.
 CODED_SAMPLE, SEARCHED_SAMPLE = 125, 320
+#: Pixels along the side of the largest block that a latent position stands for.
+BLOCK = 32
+#: Bytes for each byte of a plane's payloads, which are cut into streams; and for each value of a
+#: decoded frame that is held.
+PAYLOAD, HELD = 3, 6
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,8 @@ class Limits:
 
     def check_decoding(self, rows: int, columns: int, samples: int) -> None:
         """Raise `LimitError` where to decode a frame takes too much memory."""
-        needed = DECODER + (DECODED_PIXEL + DECODED_SAMPLE * samples) * rows * columns
-        self._check_memory(needed, f"decode a frame of {columns} x {rows} pixels")
+        needed = DECODER + (DECODED_PIXEL + DECODED_SAMPLE * samples) * _filled(rows, columns)
+        self._check_memory(needed, f"to decode a frame of {columns} x {rows} pixels")
 
     def check_coding(self, rows: int, columns: int, samples: int, searched: int) -> None:
         """Raise `LimitError` where to compress takes too much memory.
@@ -75,13 +80,23 @@ class Limits:
         searched : int
             Samples of the frames that are looked at together to meet a target, 0 for one plane.
         """
-        needed = ENCODER + CODED_SAMPLE * samples * rows * columns + SEARCHED_SAMPLE * searched
-        self._check_memory(needed, f"compress a frame of {columns} x {rows} pixels")
+        needed = ENCODER + CODED_SAMPLE * samples * _filled(rows, columns)
+        needed += SEARCHED_SAMPLE * searched
+        self._check_memory(needed, f"to compress a frame of {columns} x {rows} pixels")
+
+    def check_payloads(self, length: int) -> None:
+        """Raise `LimitError` where a plane's payloads of `length` bytes take too much memory."""
+        self._check_memory(DECODER + PAYLOAD * length, f"to read a plane of {length} bytes")
+
+    def check_frames(self, rows: int, columns: int, samples: int, frames: int) -> None:
+        """Raise `LimitError` where to hold all decoded frames at once takes too much memory."""
+        needed = DECODER + HELD * rows * columns * samples * frames
+        self._check_memory(needed, f"to hold {frames} decoded frames of {columns} x {rows} pixels")
 
     def _check_memory(self, needed: int, what: str) -> None:
         if needed > self.memory:
             raise LimitError(
-                f"to {what} takes about {needed / 2**20:.0f} MiB of memory, and "
+                f"{what} takes about {needed / 2**20:.0f} MiB of memory, and "
                 f"{self.memory / 2**20:.0f} MiB are allowed; set --memory-limit "
                 f"{-(-needed // 2**30)}GiB or more if you trust the file"
             )
@@ -93,3 +108,8 @@ class Limits:
                 f"the DICOM data set holds {length} bytes; at most {self.dataset} are allowed; "
                 "raise Limits.dataset if you trust the file"
             )
+
+
+def _filled(rows: int, columns: int) -> int:
+    """Pixels of an image filled up to whole blocks, which are many more where it is thin."""
+    return -(-rows // BLOCK) * -(-columns // BLOCK) * BLOCK * BLOCK

@@ -183,6 +183,7 @@ class RczReader:
         self._offsets = array("Q")
         self._whole: dict[str, Chunk] = {}
         self._walk(check)
+        _check_lengths(self._whole, self.limits)
         self.header = Header.unpack(self._payload("HEAD"))
         self.limits.check_image(self.header.rows, self.header.columns)
         if len(self._offsets) != self.header.plane_count:
@@ -236,10 +237,13 @@ class RczReader:
         """Payloads of the chunks of a plane by type."""
         offset = self._offsets[frame * self.header.samples + sample]
         found: dict[str, bytes] = {}
+        total = 0
         for chunk in chunks_from(self._file, self.size, offset):
             if chunk.type in _WHOLE or (chunk.type == "PLAN" and found):
                 break
             if chunk.type in _PLANE:
+                total += chunk.length
+                self.limits.check_payloads(total)
                 found[chunk.type] = read_chunk(self._file, chunk)
         return found
 
@@ -252,6 +256,20 @@ class RczReader:
     def chunks(self) -> Iterator[Chunk]:
         """Where all chunks lie, known or not."""
         return iterate_chunks(self._file, self.size, check=False)
+
+
+def _check_lengths(whole: Mapping[str, Chunk], limits: Limits) -> None:
+    """Refuse chunks of the file as a whole that are too long, before they are read."""
+    for kind, length in (("HEAD", HEADER_LENGTH), ("qual", _QUALITY.size)):
+        if kind in whole and whole[kind].length != length:
+            raise CorruptError(
+                f"the {kind} chunk holds {whole[kind].length} bytes, not {length}; get the file "
+                "again from its source"
+            )
+    if "dset" in whole:
+        # What does not shrink grows by five bytes in many thousands when it is deflated.
+        length = whole["dset"].length
+        limits.check_dataset(length - length // 1000 - 64)
 
 
 def _check_order(kind: str, here: set[str]) -> None:

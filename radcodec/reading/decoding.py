@@ -20,8 +20,13 @@ from pydicom.uid import (
 )
 
 from radcodec.errors import DicomError
+from radcodec.reading.codestreams import ClaimError, check_claims
 from radcodec.reading.description import JPEG_XL, Description
 from radcodec.reading.image import Frame
+from radcodec.reading.isolated import decode_apart
+from radcodec.reading.plugins import UNSAFE, plugins_for
+
+_END_OF_IMAGE = b"\xff\xd9"
 
 
 def require_decoder(syntax: UID, name: str) -> None:
@@ -46,8 +51,10 @@ def require_decoder(syntax: UID, name: str) -> None:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError as error:
+        # pydicom knows no package at all that decodes it.
         raise DicomError(
-            f"{name}: no decoder for transfer syntax {syntax.name}; {_advice(syntax)}"
+            f"{name}: no decoder for transfer syntax {syntax.name}; "
+            "decompress the file with another tool first"
         ) from error
     if not decoder.is_available:
         raise DicomError(f"{name}: no decoder for transfer syntax {syntax.name}; {_advice(syntax)}")
@@ -82,13 +89,12 @@ def decode_frame(
         Whatever goes wrong.
     """
     try:
+        check_claims(data, image, syntax)
         if syntax in JPEG_XL:
             words, photometric = _decode_jpeg_xl(data, image)
         else:
             words, photometric = _decode(get_decoder(syntax), data, image)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic in a compiled plugin is no Exception
+    except Exception as error:
         raise DicomError(
             f"{name}: {_title(syntax)} pixel data cannot be decoded ({error}); "
             f"the file is damaged, or {_advice(syntax)}"
@@ -133,8 +139,6 @@ def wrap(words: NDArray[np.integer], bits: int, signed: bool) -> NDArray[np.int3
 
 
 def _decode(decoder: Decoder, data: bytes, image: Description) -> tuple[NDArray[np.integer], str]:
-    if decoder.UID.is_compressed:
-        data = encapsulate([data], has_bot=False)
     # pydicom's signature gives the options' values the type of all options together.
     options: dict[str, Any] = {
         "rows": image.rows,
@@ -149,8 +153,30 @@ def _decode(decoder: Decoder, data: bytes, image: Description) -> tuple[NDArray[
         "pixel_keyword": "PixelData",
         "correct_unused_bits": False,
     }
-    words, properties = decoder.as_array(data, index=0, raw=True, **options)
-    return words, str(properties["photometric_interpretation"])
+    if not decoder.UID.is_compressed:
+        words, properties = decoder.as_array(data, index=0, raw=True, **options)
+        return words, str(properties["photometric_interpretation"])
+    if decoder.UID in JPEGLSTransferSyntaxes and not data.rstrip(b"\0").endswith(_END_OF_IMAGE):
+        # CharLS looks for the end of a cut stream for many seconds.
+        data += _END_OF_IMAGE
+    problems = []
+    for plugin in plugins_for(decoder):
+        try:
+            if plugin == UNSAFE:
+                return decode_apart(data, decoder.UID, plugin, options)
+            words, properties = decoder.as_array(
+                encapsulate([data], has_bot=False),
+                index=0,
+                raw=True,
+                decoding_plugin=plugin,
+                **options,
+            )
+            return words, str(properties["photometric_interpretation"])
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a compiled plugin's panic is no Exception
+            problems.append(f"{plugin}: {' '.join(str(error).split())}")
+    raise ClaimError("; ".join(problems))
 
 
 def _decode_jpeg_xl(data: bytes, image: Description) -> tuple[NDArray[np.integer], str]:

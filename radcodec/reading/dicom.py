@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 import threading
 import zlib
 from pathlib import Path
@@ -23,6 +22,7 @@ from radcodec.errors import DicomError, LimitError
 from radcodec.reading.decoding import decode_frame, frame_of, require_decoder
 from radcodec.reading.description import (
     JPEG_XL,
+    Description,
     describe,
     modality_of,
     padding_value,
@@ -207,8 +207,7 @@ class DicomSource(ImageSource):
         return self._files[-1]
 
     def _fragments(self, tags: Dataset, size: int) -> FrameIndex:
-        raw = tags.get("ExtendedOffsetTable") or b""
-        raw = raw if isinstance(raw, bytes) else b""
+        extended = tags.get("ExtendedOffsetTable")
         end = self._pixels.end if self._pixels.complete else size
         return index_frames(
             self._stream,
@@ -216,7 +215,7 @@ class DicomSource(ImageSource):
             end,
             frames=self._image.frames,
             syntax=self._syntax,
-            extended=struct.unpack(f"<{len(raw) // 8}Q", raw[: len(raw) // 8 * 8]),
+            extended=extended if isinstance(extended, bytes) else b"",
         )
 
     def _require_bytes(self) -> None:
@@ -231,6 +230,11 @@ class DicomSource(ImageSource):
             )
 
     def _decoded(self, index: int) -> tuple[Frame, str]:
+        if self._index is not None and self._index.length(index) > _most_coded(self._image):
+            raise LimitError(
+                f"{self.name}: frame {index + 1} has a codestream of {self._index.length(index)} "
+                f"bytes, for {self._image.frame_bytes()} bytes of pixels; get a fresh copy"
+            )
         with self._lock:
             data = (
                 self._native(index)
@@ -280,6 +284,11 @@ class DicomSource(ImageSource):
         packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
         stream.seek(0)
         return stream.read(packed) + packer.compress(rest[packed:]) + packer.flush()
+
+
+def _most_coded(image: Description) -> int:
+    """Bytes that no honest codestream exceeds; there may be metadata in it."""
+    return 4 * image.frame_bytes() + 2**24
 
 
 def _size(stream: BinaryIO) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom.uid import UID, RLELossless
 
 from radcodec.reading.elements import MalformedError, items
@@ -32,6 +33,10 @@ class FrameIndex:
     lengths: array[int]
     firsts: Sequence[int]
 
+    def length(self, frame: int) -> int:
+        """Return how many bytes of a codestream a frame has."""
+        return sum(self.lengths[self.firsts[frame] : self.firsts[frame + 1]])
+
     def read(self, stream: BinaryIO, frame: int) -> bytes:
         """Return the compressed bytes of a frame, its fragments joined."""
         parts = []
@@ -48,7 +53,7 @@ def index_frames(
     *,
     frames: int,
     syntax: UID,
-    extended: Sequence[int] = (),
+    extended: bytes = b"",
 ) -> FrameIndex:
     """Find the frames in a compressed pixel data element.
 
@@ -65,8 +70,8 @@ def index_frames(
         How many there should be; at least 1.
     syntax : UID
         Transfer syntax; in RLE a frame is always one fragment.
-    extended : sequence of int
-        Extended Offset Table; empty where there is none.
+    extended : bytes
+        Value of the Extended Offset Table; empty where there is none.
 
     Raises
     ------
@@ -84,14 +89,17 @@ def index_frames(
     there = len(offsets)
     if there < frames:
         raise MalformedError(f"truncated: {there} of {frames} frames")
-    stream.seek(table_at)
-    basic = struct.unpack(f"<{table_bytes // 4}L", stream.read(table_bytes // 4 * 4))
     base = table_at + table_bytes
-    places = {offset - 8 - base: fragment for fragment, offset in enumerate(offsets)}
-    for table in (extended, basic):
-        firsts = [places.get(offset, -1) for offset in table]
-        if len(firsts) >= frames and -1 not in firsts and firsts == sorted(set(firsts)):
-            return FrameIndex(offsets, lengths, [*firsts, there][: frames + 1])
+    places = np.frombuffer(offsets, np.uint64) - np.uint64(8 + base)
+    stream.seek(table_at)
+    # No table has more entries than there are fragments, so that memory is bounded.
+    basic = stream.read(table_bytes) if table_bytes < 4 * (there + 1) else b""
+    for table, kind in ((extended, "<u8"), (basic, "<u4")):
+        count = len(table) // np.dtype(kind).itemsize
+        pointed = _firsts(np.frombuffer(table, kind, count), places)
+        if pointed is not None and len(pointed) >= frames:
+            pointed.append(there)
+            return FrameIndex(offsets, lengths, pointed[: frames + 1])
     if there == frames or syntax == RLELossless:
         return FrameIndex(offsets, lengths, range(frames + 1))
     if frames == 1:
@@ -108,3 +116,16 @@ def index_frames(
             f"{frames} frames claimed, {len(firsts) - 1} found in {there} fragments"
         )
     return FrameIndex(offsets, lengths, firsts[: frames + 1])
+
+
+def _firsts(table: NDArray[np.unsignedinteger], places: NDArray[np.uint64]) -> array[int] | None:
+    """Fragments that a table of offsets points at; None where it points elsewhere or back."""
+    if len(table) > len(places):
+        return None
+    wanted = table.astype(np.uint64)
+    found = np.searchsorted(places, wanted)
+    if not np.array_equal(places[np.minimum(found, len(places) - 1)], wanted):
+        return None
+    if np.any(found[1:] <= found[:-1]):
+        return None
+    return array("Q", found.astype(np.uint64).tobytes())

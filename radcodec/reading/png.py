@@ -165,13 +165,18 @@ def _deep_colour(stream: BinaryIO, layout: Layout) -> NDArray[np.uint16]:
     half is an 8-bit RGB image with the same filters, which Pillow can decode.
     """
     width = 1 + 6 * layout.columns
+    size = stream.seek(0, io.SEEK_END)
     stream.seek(len(_SIGNATURE))
     inflater, data = zlib.decompressobj(), bytearray()
     while (head := stream.read(8))[4:] != b"IEND" and len(head) == 8:
         length, kind = struct.unpack(">I4s", head)
-        chunk = stream.read(length + 4)[:-4]
-        if kind == b"IDAT":
-            data += inflater.decompress(chunk, layout.rows * width - len(data) + 1)
+        if kind != b"IDAT":
+            stream.seek(length + 4, io.SEEK_CUR)
+            continue
+        # A length that the file does not have would be taken from memory first.
+        chunk = stream.read(min(length, size))
+        stream.seek(4, io.SEEK_CUR)
+        data += inflater.decompress(chunk, layout.rows * width - len(data) + 1)
     rows = np.frombuffer(data, np.uint8, layout.rows * width).reshape(layout.rows, width)
     high, low = (_half(rows, first, layout) for first in (0, 1))
     return high.astype(np.uint16) << np.uint16(8) | low

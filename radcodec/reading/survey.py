@@ -29,6 +29,10 @@ WANTED = {
     0x00280120: "PixelPaddingValue",
     0x7FE00001: "ExtendedOffsetTable",
 }
+#: Bytes of a value that is wanted; a table of offsets may be longer.  Lists of millions of
+#: numbers, which none of them has, would take a parser minutes.
+_MOST_VALUE, _MOST_TABLE = 2**12, 2**25
+_TABLE = 0x7FE00001
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def survey(stream: BinaryIO, head: Head, size: int, most: int) -> Survey:
                 pixels = element
             length = element.end - element.value
             if element.tag in WANTED and element.complete and not element.undefined:
-                if length > most:
+                if length > (_MOST_TABLE if element.tag == _TABLE else _MOST_VALUE):
                     continue
                 stream.seek(element.value)
                 value = stream.read(length)

@@ -10,6 +10,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from radcodec.errors import DicomError
+
+#: Elements of one data set or item; each takes a hundred times as much memory as in a file.
+MAX_ELEMENTS = 2**19
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 LONG_VRS = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
@@ -129,6 +133,8 @@ def read_elements(data: bytes, encoding: Encoding = EXPLICIT) -> tuple[list[Elem
             element = read_element(data, at, encoding)
         except BrokenElementError:
             break
+        if len(elements) == MAX_ELEMENTS:
+            raise DicomError(f"a data set of more than {MAX_ELEMENTS} elements; restore to PNG")
         elements.append(element)
         at += len(element.raw)
     return elements, data[at:]

@@ -14,8 +14,8 @@ import numpy as np
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
+from radcodec.container.limits import Limits
 from radcodec.errors import DicomError, LimitError
-from radcodec.reading.image import MAX_PIXELS
 from radcodec.writing.elements import (
     EXPLICIT,
     IMPLICIT,
@@ -31,7 +31,9 @@ from radcodec.writing.elements import (
     read_elements,
 )
 
-_MAX_INFLATED = 2 * MAX_PIXELS + 2**26
+_MAX_INFLATED = Limits().dataset
+#: Elements of file meta information; there are about ten.
+_MOST_META = 1000
 _PIXEL_REPRESENTATION = 0x00280103
 # Of those with a choice, implicit VR means words (PS3.5 A.1); a LUT of words may be long.
 _CHOICES = {"OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
@@ -84,10 +86,14 @@ def read_part10(dataset: bytes) -> Part10:
     # Some writers encode even the meta information implicitly.
     if body[:2] == b"\x02\0" and not body[4:6].isupper():
         encoding = IMPLICIT
-    while body[:2] == b"\x02\0":
-        element = read_element(body, 0, encoding)
+    at = 0
+    while body[at : at + 2] == b"\x02\0":
+        if len(meta_elements) == _MOST_META:
+            raise DicomError(f"more than {_MOST_META} elements of file meta information")
+        element = read_element(body, at, encoding)
         meta_elements.append(element)
-        body = body[len(element.raw) :]
+        at += len(element.raw)
+    body = body[at:]
     if encoding.implicit:
         meta_elements = [_converted(one, encoding, False, {}) for one in meta_elements]
     meta = DataSet(meta_elements)

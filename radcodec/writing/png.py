@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.multival import MultiValue
 from pydicom.pixels.processing import (
     apply_color_lut,
@@ -18,8 +18,26 @@ from pydicom.pixels.processing import (
     convert_color_space,
 )
 
-from radcodec.errors import PngError
+from radcodec.errors import PngError, RadcodecError
+from radcodec.reading.excerpt import excerpt
 from radcodec.reading.image import Layout
+
+#: What tells how grey values are shown.
+_SHOWN = (
+    *("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
+    *("PixelRepresentation", "RescaleSlope", "RescaleIntercept", "RescaleType"),
+    *("ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction"),
+)
+#: What a palette takes (PS3.3 C.7.9).
+_PALETTE = (
+    *("PixelRepresentation", "BitsStored", "BitsAllocated"),
+    *(
+        f"{segmented}{colour}PaletteColorLookupTable{part}"
+        for colour in ("Red", "Green", "Blue", "Alpha")
+        for segmented in ("", "Segmented")
+        for part in ("Descriptor", "Data")
+    ),
+)
 
 
 def png_bytes(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
@@ -118,7 +136,7 @@ def display_frame_png(planes: NDArray[np.int32], layout: Layout, dataset: bytes 
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                source = dcmread(io.BytesIO(dataset), force=True)
+                source = excerpt(dataset, _PALETTE)
                 looked_up = apply_color_lut(planes[0], source)
         except Exception:  # noqa: BLE001 - a broken palette raises whatever its parts happen to raise
             return display_png(planes[0], dataset, False)
@@ -188,7 +206,11 @@ def display_png(stored: NDArray[np.int32], dataset: bytes | None, inverted: bool
     else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = dcmread(io.BytesIO(dataset), force=True)
+            try:
+                source = excerpt(dataset, _SHOWN)
+            except RadcodecError:
+                # As where it says nothing of how it is shown.
+                source = Dataset()
             fraction = _windowed(stored, source)
     grey = np.rint(np.clip(fraction, 0.0, 1.0) * 255.0).astype(np.uint8)
     return png_bytes(255 - grey if inverted else grey)

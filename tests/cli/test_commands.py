@@ -1,91 +1,105 @@
-"""Commands end to end, over a codec that needs no models."""
+"""Commands end to end, with the real codec and its models."""
 
 from __future__ import annotations
 
 import json
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from PIL import Image
 
 from radcodec import codec
 from radcodec.cli import main
-from radcodec.codec import Compressed
-from radcodec.container import PixelBlocks, read_rcz, write_rcz
-from radcodec.rate import Target
-from radcodec.reading.image import GreyImage
-from tests.container.samples import small_file
+from radcodec.container import read_rcz
+from radcodec.rate import TOLERANCE, USUAL_RATIO_OF
+from tests.cli.processes import needs_models
+from tests.cli.running import done, facts, invoke, sample
 
-pytestmark = pytest.mark.usefixtures("plain_codec")
+pytestmark = needs_models
 
 
-def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
+@pytest.fixture
+def patchy(tmp_path: Path) -> Path:
+    """Return the path of a 16-bit PNG, smooth but for a patch of black and white noise."""
+    down, across = np.mgrid[:128, :128]
+    values = 2000 + 800 * np.sin(across / 20) + 700 * np.cos(down / 30)
+    values[32:64, 32:96] = np.random.default_rng(0).integers(0, 2, (32, 64)) * 4000
+    path = tmp_path / "patchy.png"
+    Image.fromarray(values.astype(np.uint16)).save(path)
+    return path
 
 
 def test_dicom_there_and_back(dicom: Path, tmp_path: Path) -> None:
-    done = run("compress", dicom)
-    assert done.exit_code == 0, done.output
-    assert "PSNR 41.50 dB" in done.stderr
-    assert done.stdout == ""
-    header = read_rcz((tmp_path / "ct.rcz").read_bytes()).header
+    ran = done("compress", dicom)
+    assert ran.stdout == ""
+    found = facts(tmp_path / "ct.rcz")
+    assert found["header"]["modality"] == "ct"
     # Without a target, the usual ratio is asked for.
-    assert (header.modality, header.level) == ("ct", 7)
-    assert run("decompress", tmp_path / "ct.rcz").exit_code == 8
+    assert found["ratio"] == pytest.approx(USUAL_RATIO_OF["ct"], rel=0.05)
+    quality = found["quality"]
+    assert f"PSNR {quality['psnr_db']:.2f} dB, max error {quality['max_error']}" in ran.stderr
+    assert invoke("decompress", tmp_path / "ct.rcz").exit_code == 8
     back = tmp_path / "back.dcm"
-    assert run("decompress", tmp_path / "ct.rcz", "-o", back).exit_code == 0
+    done("decompress", tmp_path / "ct.rcz", "-o", back)
     restored, original = pydicom.dcmread(back), pydicom.dcmread(dicom)
-    assert np.array_equal(restored.pixel_array, original.pixel_array)
+    # What was recorded is what the written files show.
+    wrong = restored.pixel_array.astype(int) - original.pixel_array
+    assert abs(wrong).max() == quality["max_error"] > 0
+    peak = int(np.ptp(original.pixel_array.astype(int)))
+    assert 10 * np.log10(peak**2 / (wrong**2).mean()) == pytest.approx(quality["psnr_db"])
     assert restored.PatientName == original.PatientName
+    assert restored.LossyImageCompression == "01"
+    assert restored.SOPInstanceUID != original.SOPInstanceUID
 
 
 def test_png_there_and_back(png: Path, tmp_path: Path) -> None:
-    assert run("compress", png, "-q").stderr == ""
-    assert read_rcz((tmp_path / "scan.rcz").read_bytes()).header.modality == "generic"
-    assert run("decompress", tmp_path / "scan.rcz", "-f").exit_code == 0
-    pixels = np.asarray(Image.open(png))
-    assert pixels[19, 29] == 59900
+    before = np.asarray(Image.open(png))
+    assert done("compress", png, "-q", "--max-error", "0").stderr == ""
+    assert facts(tmp_path / "scan.rcz")["header"]["modality"] == "generic"
+    done("decompress", tmp_path / "scan.rcz", "-f")
+    assert np.array_equal(np.asarray(Image.open(png)), before)
 
 
 def test_display_and_raw_png_of_a_dicom(dicom: Path, tmp_path: Path) -> None:
-    run("compress", dicom)
-    assert run("decompress", tmp_path / "ct.rcz", "--to", "png").exit_code == 0
+    done("compress", dicom, "--max-error", "0")
+    done("decompress", tmp_path / "ct.rcz", "--to", "png")
     assert Image.open(tmp_path / "ct.png").mode == "L"
-    assert run("decompress", tmp_path / "ct.rcz", "--raw", "-f").exit_code == 0
+    done("decompress", tmp_path / "ct.rcz", "--raw", "-f")
     stored = pydicom.dcmread(dicom).pixel_array.astype(int)
     raw = np.asarray(Image.open(tmp_path / "ct.png")).astype(int)
     assert np.array_equal(raw, stored + 2**15)
 
 
 def test_png_to_dicom(png: Path, tmp_path: Path) -> None:
-    run("compress", png, "--modality", "xr")
-    assert run("decompress", tmp_path / "scan.rcz", "--to", "dcm").exit_code == 0
-    assert pydicom.dcmread(tmp_path / "scan.dcm").Rows == 20
+    done("compress", png, "--modality", "xr", "--max-error", "0")
+    assert facts(tmp_path / "scan.rcz")["header"]["modality"] == "xr"
+    done("decompress", tmp_path / "scan.rcz", "--to", "dcm")
+    found = pydicom.dcmread(tmp_path / "scan.dcm").pixel_array
+    assert np.array_equal(found, np.asarray(Image.open(png)))
 
 
 def test_nothing_is_overwritten_without_force(png: Path, tmp_path: Path) -> None:
     target = tmp_path / "scan.rcz"
     target.write_bytes(b"mine")
-    refused = run("compress", png)
+    refused = invoke("compress", png)
     assert refused.exit_code == 8
     assert "-f" in refused.stderr
     assert target.read_bytes() == b"mine"
-    assert run("compress", png, "-f").exit_code == 0
+    assert invoke("compress", png, "-f").exit_code == 0
     assert target.read_bytes() != b"mine"
 
 
 def test_stdout(png: Path, tmp_path: Path) -> None:
-    result = run("compress", png, "-c")
+    result = invoke("compress", png, "-c")
     assert result.exit_code == 0
     assert read_rcz(result.stdout_bytes).header.rows == 20
     assert not (tmp_path / "scan.rcz").exists()
     (tmp_path / "x.rcz").write_bytes(result.stdout_bytes)
-    image = run("decompress", tmp_path / "x.rcz", "-c").stdout_bytes
+    image = invoke("decompress", tmp_path / "x.rcz", "-c").stdout_bytes
     assert Image.open(BytesIO(image)).size == (30, 20)
 
 
@@ -97,6 +111,15 @@ def test_stdout(png: Path, tmp_path: Path) -> None:
         ["--ratio", "nan"],
         ["--ratio", "-3"],
         ["--ratio", "20", "--bpp", "1"],
+        ["--max-error", "-1"],
+        ["--max-error", "1.5"],
+        ["--max-error", "0", "--ratio", "20"],
+        ["--max-error", "0", "--quality", "90"],
+        ["--max-error", "3", "--bpp", "1"],
+        ["--max-error", "3", "--psnr", "50"],
+        ["--max-error", "3", "--density", "low"],
+        ["--density", "low", "--refine"],
+        ["-T", "-1"],
         ["--ratio", "5000"],
         ["--depth", "5"],
         ["--modality", "us"],
@@ -107,7 +130,7 @@ def test_stdout(png: Path, tmp_path: Path) -> None:
     ],
 )
 def test_usage_errors(png: Path, tmp_path: Path, words: list[str]) -> None:
-    result = run("compress", png, *words)
+    result = invoke("compress", png, *words)
     assert result.exit_code == 2, result.output
     assert "Traceback" not in result.output
     assert sorted(tmp_path.iterdir()) == [png]
@@ -115,31 +138,31 @@ def test_usage_errors(png: Path, tmp_path: Path, words: list[str]) -> None:
 
 def test_rm_deletes_the_source_after_success_only(png: Path, tmp_path: Path) -> None:
     (tmp_path / "scan.rcz").write_bytes(b"mine")
-    assert run("compress", png, "--rm").exit_code == 8
+    assert invoke("compress", png, "--rm").exit_code == 8
     assert png.exists()
-    assert run("compress", png, "--rm", "-f").exit_code == 0
+    assert invoke("compress", png, "--rm", "-f").exit_code == 0
     assert not png.exists()
-    assert run("decompress", tmp_path / "scan.rcz", "--rm").exit_code == 0
+    assert invoke("decompress", tmp_path / "scan.rcz", "--rm").exit_code == 0
     assert png.exists()
     assert not (tmp_path / "scan.rcz").exists()
 
 
 def test_rm_keeps_what_a_png_cannot_hold(dicom: Path, tmp_path: Path) -> None:
-    run("compress", dicom)
-    assert run("decompress", tmp_path / "ct.rcz", "--to", "png", "--rm").exit_code == 2
+    invoke("compress", dicom)
+    assert invoke("decompress", tmp_path / "ct.rcz", "--to", "png", "--rm").exit_code == 2
     assert (tmp_path / "ct.rcz").exists()
 
 
 def test_rm_keeps_what_cannot_be_verified(png: Path, tmp_path: Path) -> None:
-    run("compress", png, "--no-verify")
-    assert run("decompress", tmp_path / "scan.rcz", "--rm", "-f").exit_code == 7
+    invoke("compress", png, "--no-verify")
+    assert invoke("decompress", tmp_path / "scan.rcz", "--rm", "-f").exit_code == 7
     assert (tmp_path / "scan.rcz").exists()
 
 
 def test_a_batch_goes_on_past_failures(png: Path, dicom: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.dcm"
     bad.write_bytes(b"no image at all")
-    result = run("compress", bad, png, tmp_path / "missing.png", dicom)
+    result = invoke("compress", bad, png, tmp_path / "missing.png", dicom)
     assert result.exit_code == 1
     assert "2 of 4 files failed" in result.stderr
     assert (tmp_path / "scan.rcz").exists()
@@ -156,7 +179,7 @@ def test_one_file_fails_with_its_own_code(tmp_path: Path, content: bytes | None,
     if content is not None:
         path.write_bytes(content)
     for command in ("decompress", "info", "test"):
-        result = run(command, path)
+        result = invoke(command, path)
         assert result.exit_code == code, command
         assert str(path) in result.stderr
         assert "Traceback" not in result.output
@@ -168,131 +191,127 @@ def test_folders(png: Path, dicom: Path, tmp_path: Path) -> None:
     png.rename(folder / "deep" / "a.png")
     dicom.rename(folder / "IM1")
     (folder / "notes.txt").write_text("not an image")
-    assert run("compress", folder).exit_code == 3
+    assert invoke("compress", folder).exit_code == 3
     out = tmp_path / "out"
-    assert run("compress", "-r", folder, "--output-dir-mirror", out).exit_code == 0
+    assert invoke("compress", "-r", folder, "--output-dir-mirror", out).exit_code == 0
     below = out / folder.relative_to(folder.anchor)
     found = sorted(str(path.relative_to(below)) for path in below.rglob("*.rcz"))
     assert found == ["IM1.rcz", "deep/a.rcz"]
-    assert run("test", "-r", out).stdout.count(": ok") == 2
-    assert run("compress", "-r", folder / "deep", "-o", out / "x.rcz").exit_code == 2
+    assert invoke("test", "-r", out).stdout.count(": ok") == 2
+    assert invoke("compress", "-r", folder / "deep", "-o", out / "x.rcz").exit_code == 2
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    assert run("compress", "-r", tmp_path).exit_code == 3
+    assert invoke("compress", "-r", tmp_path).exit_code == 3
 
 
 def test_info(dicom: Path, tmp_path: Path) -> None:
-    run("compress", dicom)
+    done("compress", dicom, "--quality", "60")
     path = tmp_path / "ct.rcz"
-    text = run("info", path)
-    assert text.exit_code == 0
-    assert "128 x 128" in text.stdout
-    assert "PSNR 41.50 dB" in text.stdout
-    facts = json.loads(run("info", path, "--json").stdout)
-    assert facts["file_bytes"] == path.stat().st_size
-    assert facts["header"]["depth"] == 2
-    assert facts["tags"]["Modality"] == "CT"
-    assert [chunk["type"] for chunk in facts["chunks"]] == ["HEAD", "LATN", "dset", "qual", "TAIL"]
+    text = done("info", path).stdout
+    found = facts(path)
+    assert "128 x 128" in text
+    assert f"PSNR {found['quality']['psnr_db']:.2f} dB" in text
+    assert found["file_bytes"] == path.stat().st_size
+    assert found["uncompressed_bytes"] == 128 * 128 * 2
+    assert found["codings"] == {"networks": 1}
+    plane = found["first_plane"]
+    assert f"networks ct depth {plane['depth']} level {plane['level']}" in _spaced(text)
+    assert found["tags"]["Modality"] == "CT"
+    # What identifies a patient is not shown.
+    assert str(pydicom.dcmread(dicom).PatientName) not in text
+    kinds = list(found["chunk_bytes"])
+    assert kinds[0] == "HEAD" and kinds[-1] == "TAIL"
+    assert {"dset", "PLAN", "LATN", "qual"} < set(kinds)
+
+
+def _spaced(text: str) -> str:
+    """A table's text with single spaces."""
+    return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 
 @pytest.mark.parametrize(
-    ("words", "refine"), [([], None), (["--refine"], True), (["--no-refine"], False)]
+    ("words", "refined"),
+    [(["--refine"], True), (["--no-refine"], False), (["--refine", "--quality", "40"], True)],
 )
-def test_whether_to_refine_is_passed_on(
-    png: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], refine: bool | None
+def test_whether_a_second_layer_refines_the_first(
+    dicom: Path, tmp_path: Path, words: list[str], refined: bool
 ) -> None:
-    asked: list[object] = []
-    stand_in = codec.compress
-
-    def noting(image: GreyImage, **options: Any) -> Compressed:
-        asked.append(options["refine"])
-        return stand_in(image, **options)
-
-    monkeypatch.setattr(codec, "compress", noting)
-    done = run("compress", png, *words)
-    assert done.exit_code == 0, done.output
-    assert asked == [refine]
-    assert ("refined" in done.stderr) == bool(refine)
+    ran = done("compress", dicom, "--depth", "2", *words)
+    assert ("depth 2 refined" in ran.stderr) == refined
+    path = tmp_path / "ct.rcz"
+    found, text = facts(path), _spaced(done("info", path).stdout)
+    second = found["first_plane"]["refinement"]
+    assert ("REFN" in found["chunk_bytes"]) == (second is not None) == refined
+    assert ("\nrefinement " in text) == refined
+    if refined:
+        assert second["depth"] == 1
+        line = f"refinement depth 1 level {second['level']}, model {second['model']}"
+        assert line in text.splitlines()
+    done("test", path)
 
 
 @pytest.mark.parametrize(
-    ("words", "kind", "value"),
-    [
-        ([], "usual", 0),
-        (["--quality", "40"], "quality", 40),
-        (["--ratio", "12.5"], "ratio", 12.5),
-        (["--bpp", "0.8"], "bpp", 0.8),
-        (["--psnr", "50"], "psnr", 50),
-    ],
+    ("words", "wanted"), [(["--ratio", "8"], 8), (["--bpp", "1.6"], 10)], ids=["ratio", "bpp"]
 )
-def test_targets_are_passed_on(
-    png: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], kind: str, value: float
+def test_a_size_is_met(dicom: Path, tmp_path: Path, words: list[str], wanted: float) -> None:
+    done("compress", dicom, *words)
+    size = (tmp_path / "ct.rcz").stat().st_size
+    assert 128 * 128 * 2 / size == pytest.approx(wanted, rel=1.5 * TOLERANCE)
+
+
+def test_a_psnr_is_reached_and_not_overdone(dicom: Path, tmp_path: Path) -> None:
+    done("compress", dicom, "--psnr", "42", "--depth", "2")
+    assert 42 <= facts(tmp_path / "ct.rcz")["quality"]["psnr_db"] < 44
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [(["--quality", "30"], ["--quality", "70"]), (["--density", "low"], ["--density", "high"])],
+    ids=["quality", "density"],
+)
+def test_more_quality_takes_more_bytes(
+    dicom: Path, tmp_path: Path, less: list[str], more: list[str]
 ) -> None:
-    asked: list[Target] = []
-    stand_in = codec.compress
-
-    def noting(image: GreyImage, *, target: Target, **options: Any) -> Compressed:
-        asked.append(target)
-        return stand_in(image, target=target, **options)
-
-    monkeypatch.setattr(codec, "compress", noting)
-    assert run("compress", png, *words).exit_code == 0
-    assert [(target.kind, target.value) for target in asked] == [(kind, value)]
+    done("compress", dicom, *less)
+    worse = facts(tmp_path / "ct.rcz")
+    done("compress", dicom, *more, "-f")
+    better = facts(tmp_path / "ct.rcz")
+    assert worse["file_bytes"] < better["file_bytes"]
+    assert worse["quality"]["psnr_db"] < better["quality"]["psnr_db"]
 
 
-def test_info_shows_the_refinement(png: Path, tmp_path: Path) -> None:
-    path = tmp_path / "scan.rcz"
-    run("compress", png)
-    assert "\n  refinement" not in run("info", path).stdout
-    assert json.loads(run("info", path, "--json").stdout)["refinement"] is None
-    run("compress", png, "--refine", "-f")
-    model = bytes(range(32)).hex()
-    lines = [line.split() for line in run("info", path).stdout.splitlines()[1:]]
-    (line,) = (line for line in lines if line[0] == "refinement")
-    assert line == ["refinement", "depth", "1", "level", "33,", "model", model]
-    facts = json.loads(run("info", path, "--json").stdout)
-    assert facts["refinement"] == {"depth": 1, "level": 33, "model": model}
-    kinds = [chunk["type"] for chunk in facts["chunks"]]
-    assert kinds == ["HEAD", "LATN", "REFN", "qual", "TAIL"]
-    assert run("test", path).exit_code == 0
-
-
-def test_info_shows_blocks_coded_as_pixels(tmp_path: Path) -> None:
-    path = tmp_path / "scan.rcz"
-    path.write_bytes(write_rcz(small_file(pixels=None)))
-    assert "pixel blocks" not in run("info", path).stdout
-    assert json.loads(run("info", path, "--json").stdout)["pixel_blocks"] is None
-    blocks = PixelBlocks(5, b"flags", [b"p", b"", b"qq", b"", b"", b"r"])
-    path.write_bytes(write_rcz(small_file(pixels=blocks)))
-    lines = [" ".join(line.split()) for line in run("info", path).stdout.splitlines()]
-    assert "pixel blocks 9 bytes, step 5" in lines
-    facts = json.loads(run("info", path, "--json").stdout)
-    assert facts["pixel_blocks"] == {"step": 5, "bytes": 9}
-    assert {"type": "PIXL", "payload_bytes": 39} in [
-        {key: chunk[key] for key in ("type", "payload_bytes")} for chunk in facts["chunks"]
-    ]
+def test_info_shows_blocks_coded_as_pixels(patchy: Path, dicom: Path, tmp_path: Path) -> None:
+    done("compress", patchy, dicom, "--depth", "2", "--quality", "60")
+    path = tmp_path / "patchy.rcz"
+    blocks = facts(path)["first_plane"]["pixel_blocks"]
+    assert blocks["bytes"] > 0
+    line = f"pixel blocks {blocks['bytes']} bytes, step {blocks['step']}"
+    assert line in _spaced(done("info", path).stdout).splitlines()
+    plain = tmp_path / "ct.rcz"
+    assert "pixel blocks" not in done("info", plain).stdout
+    assert facts(plain)["first_plane"]["pixel_blocks"] is None
 
 
 def test_damage_is_found(png: Path, tmp_path: Path) -> None:
-    run("compress", png)
+    invoke("compress", png)
     path = tmp_path / "scan.rcz"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    assert run("test", path).exit_code == 4
+    assert invoke("test", path).exit_code == 4
 
 
 def test_unexpected_error_is_one_line(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oh\nno")
 
-    monkeypatch.setattr(codec, "compress", fail)
-    result = run("compress", png)
+    monkeypatch.setattr(codec, "compress_source", fail)
+    result = invoke("compress", png)
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
     assert "-v" in result.stderr
-    loud = run("compress", png, "-v")
+    loud = invoke("compress", png, "-v")
     assert loud.exit_code == 1
     assert "Traceback" in loud.stderr
 
@@ -300,7 +319,7 @@ def test_unexpected_error_is_one_line(png: Path, monkeypatch: pytest.MonkeyPatch
 def test_missing_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RADCODEC_MODELS", str(tmp_path))
     for command in ("doctor", "models"):
-        result = run(command)
+        result = invoke(command)
         assert result.exit_code == 6
         assert "RADCODEC_MODELS" in result.stderr
 
@@ -323,15 +342,10 @@ def test_models_shows_the_figures_of_a_card(
     assert CliRunner().invoke(main, ["models"]).exit_code == 0
 
 
-def test_a_result_larger_than_its_source_is_told(tmp_path: Path) -> None:
-    from pydicom.data import get_testdata_file
-
-    found = get_testdata_file("JPEG2000.dcm", download=False)
-    assert isinstance(found, str)
+def test_a_result_larger_than_its_source_is_told(dicom: Path, tmp_path: Path) -> None:
     path = tmp_path / "small.dcm"
-    path.write_bytes(Path(found).read_bytes())
-    ran = CliRunner().invoke(main, ["compress", str(path)])
-    assert ran.exit_code == 0
-    larger = path.with_suffix(".rcz").stat().st_size > path.stat().st_size
-    assert ("larger than its source" in ran.output) == larger
-    assert larger
+    path.write_bytes(sample("JPEG2000.dcm").read_bytes())
+    ran = done("compress", path, dicom)
+    assert path.with_suffix(".rcz").stat().st_size > path.stat().st_size
+    assert f"{path}: the result is larger than its source" in ran.stderr
+    assert ran.stderr.count("larger than its source") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -180,13 +181,14 @@ def test_no_device_is_replaced(tmp_path: Path) -> None:
 
 def test_what_is_written_must_read_back(tmp_path: Path) -> None:
     place = Place(tmp_path / "a.rcz")
+    digest = hashlib.sha256(b"result").digest()
     with pytest.raises(OutputError, match="source is kept"):
-        place.read_back(b"result")
+        place.read_back(digest)
     place.path.write_bytes(b"not the result")
     with pytest.raises(OutputError, match="source is kept"):
-        place.read_back(b"result")
+        place.read_back(digest)
     place.path.write_bytes(b"result")
-    assert place.read_back(b"result") == b"result"
+    place.read_back(digest)
 
 
 @pytest.mark.parametrize("change", ["bytes", "time", "other file", "gone"])

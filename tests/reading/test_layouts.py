@@ -173,3 +173,11 @@ def test_kinds_of_colour_that_are_refused(
 ) -> None:
     with pytest.raises(DicomError, match=reason):
         frames(written(described(shape, photometric), bytes(32)))
+
+
+@pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.94"])
+def test_no_package_is_named_where_none_decodes(uid: str) -> None:
+    source = described((1, 4, 4), BitsAllocated=8, BitsStored=8, HighBit=7)
+    data = written(source, encapsulate([b"\xff\xd8\xff\xd9"]), UID(uid), "OB")
+    with pytest.raises(DicomError, match=r"no decoder .*; decompress the file with another tool"):
+        frames(data)

@@ -1,0 +1,1 @@
+"""Measurements and checks over files that are not part of the package."""

@@ -1,0 +1,1 @@
+"""Bytes that were made or changed to do harm: each is decoded, or refused in plain words."""
