@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from radcodec.codec.colour import STEP_WEIGHTS, forward, inverse
 from radcodec.container import Header
@@ -39,7 +40,7 @@ def test_all_colours_of_few_bits() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(arrays(np.int32, (3, 2, 2), elements=st.integers(-(2**15), 2**15 - 1)), st.integers(1, 15))
-def test_any_planes_give_samples_in_range(planes: np.ndarray, bits: int) -> None:  # type: ignore[type-arg]
+def test_any_planes_give_samples_in_range(planes: NDArray[np.int32], bits: int) -> None:
     rgb = inverse(planes, bits)
     assert rgb.min() >= 0 and rgb.max() < 1 << bits
 

@@ -50,7 +50,7 @@ AREAS = [
 
 def image() -> NDArray[np.int32]:
     """Return a scene of 12 bits with a hard edge and background."""
-    stored = scene(1, 1, ROWS, COLUMNS, 12)[0, 0] + 1
+    stored: NDArray[np.int32] = scene(1, 1, ROWS, COLUMNS, 12)[0, 0] + 1
     stored[40:44, 20:120] = stored[100:130, 70:73] = 4095
     stored[:, 160:200] = 0
     return stored
