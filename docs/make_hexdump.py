@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from radcodec.container import list_chunks, read_rcz
+from radcodec.container import Plane, list_chunks, read_rcz
 
 BEGIN = "<!-- hexdump -->\n"
 END = "<!-- end of hexdump -->\n"
@@ -32,21 +32,29 @@ SIGNATURE = [
 FIELDS: dict[str, list[tuple[str, str]]] = {
     "HEAD": [
         ("B", "modality"),
-        ("B", "depth"),
         ("B", "samples"),
         ("B", "bits allocated"),
         ("B", "bits stored"),
         ("B", "pixel flags"),
+        ("B", "colour"),
+        ("B", "colour transform"),
         ("B", "entropy coder"),
-        ("B", "level"),
         ("B", "tile log2"),
         ("B", "source"),
+        ("H", "reserved"),
         ("I", "rows"),
         ("I", "columns"),
         ("I", "frames"),
+        ("I", "maximum error"),
+    ],
+    "PLAN": [
+        ("B", "coding"),
+        ("B", "depth"),
+        ("B", "level"),
+        ("B", "reserved"),
         ("i", "low"),
         ("i", "high"),
-        ("32s", "model id"),
+        ("I", "CRC-32 of the values"),
     ],
     "MASK": [("i", "background value")],
     "PIXL": [("H", "step"), ("I", "length of the flags")],
@@ -55,15 +63,22 @@ FIELDS: dict[str, list[tuple[str, str]]] = {
         ("B", "depth"),
         ("B", "level"),
         ("H", "reserved"),
-        ("32s", "model id"),
+        ("16s", "model id"),
         ("I", "number of tiles"),
     ],
+    "RESD": [("I", "step")],
     "dset": [("I", "inflated length"), ("I", "CRC-32 of the inflated bytes")],
     "qual": [("f", "PSNR in dB"), ("I", "maximum error"), ("32s", "SHA-256 of stored values")],
     "TAIL": [("Q", "length of the file")],
 }
 #: What follows the fixed fields.
-REST = {"MASK": "coded mask", "dset": "raw DEFLATE stream"}
+REST = {
+    "PLAN": "model id",
+    "MASK": "coded mask",
+    "JPLS": "JPEG-LS code stream",
+    "UNUS": "bits, each with its mask",
+    "dset": "raw DEFLATE stream",
+}
 
 
 def lines_of(offset: int, piece: bytes, note: str) -> Iterator[str]:
@@ -83,26 +98,33 @@ def fixed(data: bytes, offset: int, fields: list[tuple[str, str]]) -> Iterator[t
         offset += length
 
 
+def tiles_of(plane: Plane, kind: str) -> list[bytes]:
+    """Return the streams of tiles that a chunk of a plane holds."""
+    layers = {"LATN": plane, "REFN": plane.refinement, "PIXL": plane.pixels, "RESD": plane.residual}
+    layer = layers.get(kind)
+    return [] if layer is None else layer.tiles
+
+
 def pieces(data: bytes) -> Iterator[tuple[int, str]]:
     """Yield (length, note) of every field of a file, in order."""
-    file = read_rcz(data)
-    layers = {"LATN": file.tiles}
-    if file.refinement is not None:
-        layers["REFN"] = file.refinement.tiles
-    if file.pixels is not None:
-        layers["PIXL"] = file.pixels.tiles
+    planes = iter(read_rcz(data).planes)
+    plane: Plane | None = None
     yield from fixed(data, 0, SIGNATURE)
     for kind, offset, length in list_chunks(data):
         yield 4, f"--- {kind}"
         yield 4, f"length of the payload: {length}"
+        if kind == "PLAN":
+            plane = next(planes)
         known = list(fixed(data, offset + 8, FIELDS.get(kind, [])))
-        if kind == "PIXL" and file.pixels is not None:
-            known.append((len(file.pixels.flags), "coded flags"))
-        tiles = layers.get(kind, [])
+        if kind == "PIXL" and plane is not None and plane.pixels is not None:
+            known.append((len(plane.pixels.flags), "coded flags"))
+        tiles = [] if plane is None else tiles_of(plane, kind)
         known += [(4, f"length of tile {i}: {len(t)}") for i, t in enumerate(tiles)]
-        known += [(len(tile), f"stream of tile {i}") for i, tile in enumerate(tiles)]
+        known += [(len(tile), f"stream of tile {i}") for i, tile in enumerate(tiles) if tile]
         yield from known
-        yield length - sum(size for size, _ in known), REST.get(kind, "payload")
+        rest = length - sum(size for size, _ in known)
+        if rest:
+            yield rest, REST.get(kind, "payload")
         yield 4, "CRC-32"
 
 

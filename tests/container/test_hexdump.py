@@ -36,6 +36,7 @@ def test_a_dump_gives_the_file_back(script: ModuleType) -> None:
     assert script.extract(once) == data
     assert script.insert(once, dump) == once
     assert "rows: 70" in dump and "low: -1024" in dump and "PSNR in dB: 41.5" in dump
+    assert "coding: 2" in dump and "JPEG-LS code stream" in dump and "step: 3" in dump
     assert "step: 5" in dump and "66 6c 61 67 73" in dump and "length of tile 2: 2" in dump
 
 
@@ -51,11 +52,11 @@ def test_the_dump_of_the_document_is_a_file(script: ModuleType) -> None:
 def test_the_dump_of_the_document_shows_every_way_of_coding(script: ModuleType) -> None:
     """Mask and pixel blocks are decoded too, for which no network is needed."""
     file = read_rcz(script.extract((DOCS / "format.md").read_text(encoding="utf-8")))
-    assert file.mask is not None and file.pixels is not None and file.refinement is not None
-    header = file.header
-    mask = decode_mask(file.mask[1], header.rows, header.columns)
-    chosen = unpack_flags(file.pixels, mask, header.rows, header.columns)
+    header, plane = file.header, file.planes[0]
+    assert plane.mask is not None and plane.pixels is not None and plane.refinement is not None
+    mask = decode_mask(plane.mask[1], header.rows, header.columns)
+    chosen = unpack_flags(plane.pixels, mask, header.rows, header.columns)
     assert mask.any() and chosen.coded.any() and not (mask | chosen.coded).all()
-    stored = np.where(mask, file.mask[0], 0).astype(np.int32)
-    unpack_values(file.pixels, chosen, stored, header.low, header.high, header.grid)
+    stored = np.where(mask, plane.mask[0], 0).astype(np.int32)
+    unpack_values(plane.pixels, chosen, stored, plane.low, plane.high, header.grid(plane.depth))
     assert np.unique(stored[chosen.coded]).size > 2
