@@ -77,8 +77,8 @@ def examine_all(files: list[Path], settings: Settings, jobs: int = 1) -> Iterato
 def reason_of(message: str) -> str:
     """Return a message without its advice, and without numbers, to group refusals by."""
     # What a library or the file itself says is in brackets, and may hold anything.
-    text = re.sub(r" \([^)]*[:;=].*\)| \([^)]* bytes[^)]*\)", "", message).partition(";")[0]
-    text = re.sub(r"(?<![\w.])\d[\d.]*(?![\w])", "N", text)
+    text = re.sub(r" \([^)]*(?:[:;=]| bytes).*?\)(?=;|$)", "", message).partition(";")[0]
+    text = re.sub(r"(?<![\w.])(?<!Process )(?<!and )\d[\d.]*(?![\w-])", "N", text)
     return " ".join(text.replace("JPEG N", "JPEG 2000").split())
 
 

@@ -38,6 +38,8 @@ _DERIVATION_IMAGE, _FRAME_TYPE = 0x00089124, 0x00089007
 _META = frozenset(
     [0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013]
 )
+#: Bytes of a word of the VRs that are words, by VR.
+_WORDS = {"OW": 2, "OL": 4, "OF": 4, "OD": 8, "OV": 8}
 
 
 class DifferenceError(Exception):
@@ -125,7 +127,8 @@ def compare_elements(source: FileDataset, restored: FileDataset, *, lossy: bool)
     may = _PIXELS | missing | (_LOSS if lossy else frozenset())
     groups = _FUNCTIONAL_GROUPS if lossy else ()
     # Groups of commands and of meta information are no part of a data set.
-    _compare(source, restored, may | frozenset(groups), (0x0000, 0x0002))
+    big = source.original_encoding[1] is False
+    _compare(source, restored, may | frozenset(groups), (0x0000, 0x0002), big=big)
     for tag in groups:
         if tag in source:
             _compare_groups(source[tag].value, restored[tag].value)
@@ -134,8 +137,8 @@ def compare_elements(source: FileDataset, restored: FileDataset, *, lossy: bool)
 def check_identity(source: FileDataset, restored: FileDataset, *, lossy: bool) -> None:
     """Raise `DifferenceError` where UIDs or the marks of loss are not as they should be."""
     old, new = str(source.get("SOPInstanceUID", "")), str(restored.get("SOPInstanceUID", ""))
-    if not UID(new).is_valid:
-        raise DifferenceError(f"SOPInstanceUID {new!r} is not valid")
+    if new != old and not UID(new).is_valid:
+        raise DifferenceError(f"the new SOPInstanceUID {new!r} is not valid")
     if new != restored.file_meta.MediaStorageSOPInstanceUID:
         raise DifferenceError("the file meta information names another instance")
     if lossy == (old == new) and old:
@@ -152,9 +155,18 @@ def check_identity(source: FileDataset, restored: FileDataset, *, lossy: bool) -
 
 
 def _compare(
-    before: Dataset, after: Dataset, may: frozenset[int], dropped: tuple[int, ...] = ()
+    before: Dataset,
+    after: Dataset,
+    may: frozenset[int] = frozenset(),
+    dropped: tuple[int, ...] = (),
+    *,
+    big: bool = False,
 ) -> None:
-    """Compare two data sets but for some tags, group lengths, and groups that are dropped."""
+    """Compare two data sets but for some tags, group lengths, and groups that are dropped.
+
+    With `big` the words of the first one have their bytes swapped, of which pydicom takes no
+    notice.
+    """
     for tag in sorted(set(before.keys()) | set(after.keys())):
         if tag in may or tag.element == 0 or tag.group in dropped:
             continue
@@ -162,21 +174,33 @@ def _compare(
             raise DifferenceError(f"{tag} is gone")
         if tag not in before:
             raise DifferenceError(f"{tag} is new")
-        if not _same(before, after, tag):
+        if not _same(before, after, tag, big):
             raise DifferenceError(f"{tag} differs")
 
 
-def _same(before: Dataset, after: Dataset, tag: BaseTag) -> bool:
+def _same(before: Dataset, after: Dataset, tag: BaseTag, big: bool) -> bool:
     """Whether an element is the same: its bytes, or what pydicom makes of them."""
     first: object = before.get_item(tag)
     second: object = after.get_item(tag)
-    untouched = (
-        isinstance(first, RawDataElement)
+    if (
+        not big
+        and isinstance(first, RawDataElement)
         and isinstance(second, RawDataElement)
         and first.value == second.value
         and first.VR in (None, second.VR)
-    )
-    return untouched or bool(before[tag].value == after[tag].value)
+    ):
+        return True
+    one, other = before[tag], after[tag]
+    if one.VR == "SQ" and other.VR == "SQ":
+        if len(one.value) != len(other.value):
+            return False
+        for left, right in zip(one.value, other.value, strict=True):
+            _compare(left, right, big=big)
+        return True
+    width = _WORDS.get(one.VR, 1) if big else 1
+    if width > 1 and isinstance(one.value, bytes) and len(one.value) % width == 0:
+        return bool(np.frombuffer(one.value, f">u{width}").byteswap().tobytes() == other.value)
+    return bool(one.value == other.value)
 
 
 def _compare_groups(before: Any, after: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -17,6 +18,7 @@ TOOLS = {
     "gdcmconv": "libgdcm-tools",
     "gdcmraw": "libgdcm-tools",
 }
+_UID = re.compile(r'UID - "([^"]*)"')
 #: Seconds after which a tool is given up.
 _PATIENCE = 300
 
@@ -70,6 +72,14 @@ def dciodvfy_errors(path: Path) -> Counter[str]:
     if not said.lines:
         raise RuntimeError(f"dciodvfy says nothing (exit code {said.code})")
     return Counter(line for line in said.lines if line.startswith("Error"))
+
+
+def excuse(line: str, source: Counter[str]) -> str | None:
+    """Return why an error of dciodvfy that the source has not is put up with; None if it is not."""
+    uid = _UID.search(line)
+    if uid is not None and any(f'"{uid[1]}"' in known for known in source):
+        return "Illegal UID of the source, in a reference to it"
+    return next((part for part in EXCUSED if part in line), None)
 
 
 def dcmdump_errors(path: Path) -> tuple[int, Counter[str]]:
