@@ -7,6 +7,7 @@ sought that meets a target, then each is read, coded, decoded and written by its
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -49,6 +50,11 @@ BASE_DEPTH, BASE_STEPS = 3, (0.3, 0.1)
 PASSES = 3
 #: Range and precision of the search for a step, both as binary logarithms.
 _FINEST, _COARSEST, _PRECISION = -10.0, 1.0, 0.02
+#: How much finer one sample is tried, again and again, to use up a size.
+_FINER = (0.92, 0.96, 0.98)
+
+#: A quantiser step for each sample, in values of its planes.
+Steps = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,8 @@ class Series:
     ) -> None:
         self.source, self.header, self.request, self.models = source, header, request, models
         self._kept: dict[int, list[Search]] = {}
-        # Where one step serves all planes to meet a size: both, to be corrected by the outcome.
-        self._step: float | None = None
+        # Where the same steps serve all frames to meet a size: both, to be corrected by the outcome.
+        self._steps: Steps | None = None
         self._wanted = 0.0
 
     # One plane at a time ---------------------------------------------------------------
@@ -229,14 +235,14 @@ class Series:
             if self._exact_size() <= wanted:
                 return self._exact_frame
             if self.header.plane_count > 1:
-                self._step, self._wanted = self._step_of_size(wanted), wanted
-                return self._by_step(self._step)
+                self._steps, self._wanted = self._steps_of_size(wanted), wanted
+                return self._by_step(self._steps)
         if target.kind == "psnr" and self.header.samples > 1:
             return self._colour_of_psnr
         if self.header.plane_count == 1 or target.kind in ("psnr", "level"):
             return self._each_alone
         nominal = target.value if target.kind == "step" else self._quality_step(target.value)
-        return self._by_step(nominal * self._reference_span())
+        return self._by_step(self._weighted(nominal * self._reference_span()))
 
     def _quality_step(self, quality: float) -> float:
         return self._searches(self._sampled()[0])[0].step_of_quality(quality)
@@ -321,9 +327,10 @@ class Series:
         low, high = _FINEST, _COARSEST
         while high - low > 4 * _PRECISION:
             middle = (low + high) / 2
+            steps = self._weighted(2.0**middle * span)
             coded = [
-                self._coded(*self._encoder_at(search, 2.0**middle * span, sample))
-                for sample, search in enumerate(searches)
+                self._coded(*self._encoder_at(search, step))
+                for search, step in zip(searches, steps, strict=True)
             ]
             measured = Measured()
             measured.add(frame.planes, restored(coded, self.header))
@@ -334,37 +341,53 @@ class Series:
         # Where even the finest is not enough, nothing less than all will do.
         return self._exact_frame(frame) if best is None else best
 
-    def _weights(self) -> tuple[float, ...]:
-        return STEP_WEIGHTS[self.header.transform]
+    def _weighted(self, step: float) -> Steps:
+        """Steps of all samples, from one in stored values of the first."""
+        weights = STEP_WEIGHTS[self.header.transform][: self.header.samples]
+        return tuple(step * weight for weight in weights)
 
-    def _encoder_at(self, search: Search, step: float, sample: int) -> Found:
-        """The encoder of a plane at a step in stored values of the first sample."""
-        return search.by_step(step * self._weights()[sample] / search.prepared.mapping.span)
+    @staticmethod
+    def _encoder_at(search: Search, step: float) -> Found:
+        """The encoder of a plane at a step in its values."""
+        return search.by_step(step / search.prepared.mapping.span)
 
-    def _size_at(self, step: float) -> float:
+    def _size_at(self, steps: Steps) -> float:
         sizes = []
         for index in self._sampled():
-            for sample, search in enumerate(self._searches(index)):
-                encoder, level = self._encoder_at(search, step, sample)
+            for search, step in zip(self._searches(index), steps, strict=True):
+                encoder, level = self._encoder_at(search, step)
                 sizes.append(encoder.plane_size(level))
         return self._extrapolated(sizes)
 
-    def _step_of_size(self, wanted: float) -> float:
-        """The finest step in stored values by which the file is no larger than wanted."""
+    def _steps_of_size(self, wanted: float) -> Steps:
+        """The finest steps by which the file is no larger than wanted."""
         span = self._reference_span()
         low, high = _FINEST, _COARSEST
-        least = self._size_at(2.0**high * span)
+        least = self._size_at(self._weighted(2.0**high * span))
         if least > wanted:
             if self.request.target.kind == "usual":
-                return self._quality_step(USUAL_QUALITY) * span
+                return self._weighted(self._quality_step(USUAL_QUALITY) * span)
             self._out_of_reach(least)
         while high - low > _PRECISION:
             middle = (low + high) / 2
-            if self._size_at(2.0**middle * span) > wanted:
+            if self._size_at(self._weighted(2.0**middle * span)) > wanted:
                 low = middle
             else:
                 high = middle
-        return float(2.0**high * span)
+        return self._filled(self._weighted(2.0**high * span), wanted)
+
+    def _filled(self, steps: Steps, wanted: float) -> Steps:
+        """Spend what is left of the size on single samples.
+
+        Where all samples take a finer step at once, or pixels take the place of networks, the
+        size leaps.
+        """
+        for sample in range(len(steps)):
+            for finer in _FINER:
+                tried = (*steps[:sample], steps[sample] * finer, *steps[sample + 1 :])
+                if self._size_at(tried) <= wanted:
+                    steps = tried
+        return steps
 
     def _out_of_reach(self, least: float) -> None:
         header = self.header
@@ -376,13 +399,13 @@ class Series:
             "compression, or leave out --depth and --refine where you gave them"
         )
 
-    def _by_step(self, step: float) -> Callable[[Frame], list[Coded]]:
-        """Code all planes at one step in stored values of the first sample."""
+    def _by_step(self, steps: Steps) -> Callable[[Frame], list[Coded]]:
+        """Code all planes at one step for each sample."""
 
         def code(frame: Frame) -> list[Coded]:
             found = []
-            for sample, image in enumerate(self.images(frame)):
-                found.append(self._coded(*self._encoder_at(self._search(image), step, sample)))
+            for image, step in zip(self.images(frame), steps, strict=True):
+                found.append(self._coded(*self._encoder_at(self._search(image), step)))
             return found
 
         return code
@@ -407,14 +430,26 @@ class Series:
             A bound on the error is not kept.
         """
         code = self.coder()
-        step = self._step
         quality, size = self._pass(out, code, verify)
-        for _ in range(PASSES - 1):
-            if step is None or abs(size / self._wanted - 1) <= TOLERANCE:
-                break
-            step *= size / self._wanted
-            quality, size = self._pass(out, self._by_step(step), verify)
+        if self._steps is None or len(self._sampled()) == self.header.frames:
+            return quality  # nothing to correct: the size was known beforehand
+        tried = {1.0: size}
+        while len(tried) < PASSES and self._missed(size) > TOLERANCE:
+            factor = corrected(tried, self._wanted)
+            quality, size = self._pass(out, self._by_factor(factor), verify)
+            tried[factor] = size
+        nearest = min(tried, key=lambda factor: self._missed(tried[factor]))
+        if tried[nearest] != size:
+            quality, _ = self._pass(out, self._by_factor(nearest), verify)
         return quality
+
+    def _missed(self, size: int) -> float:
+        return abs(size / self._wanted - 1)
+
+    def _by_factor(self, factor: float) -> Callable[[Frame], list[Coded]]:
+        """Code with the steps that were found, all coarser or finer."""
+        assert self._steps is not None
+        return self._by_step(tuple(step * factor for step in self._steps))
 
     def _pass(
         self, out: BinaryIO, code: Callable[[Frame], list[Coded]], verify: bool
@@ -448,3 +483,21 @@ def restored(coded: list[Coded], header: Header) -> NDArray[np.int32]:
     """The frame (samples, rows, columns) that planes decode to."""
     planes = np.stack([one.decoded for one in coded])
     return inverse(planes, header.bits_stored) if header.transform == "ycocg-r" else planes
+
+
+def corrected(tried: dict[float, int], wanted: float) -> float:
+    """The factor of the steps to try next, from the sizes that others gave.
+
+    Parameters
+    ----------
+    tried : dict of float to int
+        Size in bytes by factor; larger steps make smaller files, roughly.
+    wanted : float
+        Size in bytes.
+    """
+    larger = [factor for factor, size in tried.items() if size > wanted]
+    smaller = [factor for factor, size in tried.items() if size <= wanted]
+    if larger and smaller:
+        return math.sqrt(max(larger) * min(smaller))
+    last = next(reversed(tried))
+    return last * tried[last] / wanted

@@ -87,16 +87,15 @@ def test_pixels_of_an_icon_are_not_the_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("frames", [10**9, 2**27])
-def test_claimed_frames_are_checked_against_limits_and_bytes(frames: int) -> None:
+def test_claimed_frames_are_checked_against_the_bytes(frames: int) -> None:
     data = written(described((1, 1, 1), NumberOfFrames=frames), b"\0\0")
-    expected = LimitError if frames == 10**9 else DicomError
-    with pytest.raises(expected, match=str(frames)):
+    with pytest.raises(DicomError, match=str(frames)):
         DicomSource(io.BytesIO(data), "x")
 
 
 def test_limits_of_the_caller() -> None:
     data = written(described((2, 4, 4)), bytes(64))
-    for limits in (Limits(pixels=31), Limits(side=3), Limits(dataset=100)):
+    for limits in (Limits(pixels=15), Limits(side=3), Limits(dataset=100)):
         with pytest.raises(LimitError, match="x: "):
             DicomSource(io.BytesIO(data), "x", limits)
 
