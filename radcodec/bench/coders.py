@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from radcodec.bench.codecs import CODECS
 from radcodec.bench.codecs.base import Codec, Knob, Scaling
 from radcodec.bench.codecs.match import Matcher
-from radcodec.bench.own import NAME, encode_at, find_level, whole_file
+from radcodec.bench.own import NAME, encode_at, find_level, setting, whole_file
 from radcodec.codec import decompress, load_rules, prepare
 from radcodec.codec.plans import RULES
 from radcodec.codec.search import Search, plans_for
@@ -200,12 +200,11 @@ class OwnCoder:
         search = Search(prepare(image), modality, plans, rules, self.models)
         files: list[Encoded] = []
         for target in targets:
-            plan, level = find_level(search, target.size)
-            work = partial(encode_at, image, modality, plan, level, self.models)
+            encoder, level = find_level(search, target.size)
+            work = partial(encode_at, image, modality, encoder.plan, level, self.models)
             _, seconds = timed(work, runs)
-            data = whole_file(search.encoder(plan), level)
-            refined = "" if plan.ratio is None else " refined"
-            knob = f"d{plan.depth}{refined} level {level}"
+            data = whole_file(encoder, level)
+            knob = setting(encoder.plan, level)
             files.append(Encoded(target, knob, data, None, seconds))
         return files
 

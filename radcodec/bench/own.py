@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radcodec.codec import BaseEncoder, Encoder, Plan, load_rules, measured, prepare
 from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import PIXELS
-from radcodec.codec.search import Search, plans_for
+from radcodec.codec.search import Found, Search, plans_for
 from radcodec.container.rcz import write_rcz
 from radcodec.network.store import ModelStore
 from radcodec.rate import closest_level
@@ -54,14 +54,12 @@ def own_points(
         if found is None:
             continue
         encoder, level = found
-        refined = "" if encoder.plan.ratio is None else " refined"
-        how = f"d{encoder.plan.depth}{refined}" if encoder.plan.depth else "predicted"
-        knob = f"{target:g} bpp: {how} level {level}"
+        knob = f"{target:g} bpp: {setting(encoder.plan, level)}"
         yield knob, encoder.size(level), encoder.decoded(level)
 
 
-def find_level(search: Search, wanted: int) -> tuple[Plan, int]:
-    """Find plan and level of the file nearest to a size, as the command line would.
+def find_level(search: Search, wanted: int) -> Found:
+    """Find encoder and level of the file nearest to a size, as the command line would.
 
     Unlike there, a size out of the models' reach gets what is nearest to it.
 
@@ -74,14 +72,20 @@ def find_level(search: Search, wanted: int) -> tuple[Plan, int]:
     """
     found = search.by_size(wanted)
     if found is not None:
-        return found[0].plan, found[1]
+        return found
     near = []
     for number, (_, plan) in enumerate(search.plans):
         encoder = search.encoder(plan)
         level = closest_level(encoder.size, wanted)
         near.append((abs(math.log(encoder.size(level) / wanted)), number, level))
     _, number, level = min(near)
-    return search.plans[number][1], level
+    return search.encoder(search.plans[number][1]), level
+
+
+def setting(plan: Plan, level: int) -> str:
+    """Name what a file was coded with: ``d2 refined level 90``, ``pixels level 3``."""
+    refined = "" if plan.ratio is None else " refined"
+    return f"{f'd{plan.depth}{refined}' if plan != PIXELS else 'pixels'} level {level}"
 
 
 def encode_at(image: GreyImage, modality: str, plan: Plan, level: int, models: ModelStore) -> bytes:

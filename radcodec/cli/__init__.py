@@ -7,8 +7,10 @@ quick; the codec is imported inside the commands.
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import click
@@ -114,6 +116,11 @@ def cause_of(error: Exception) -> Exception:
         return unwritable
     except BrokenPipeError:
         pass
+    # Without a buffer nothing is held, and it is only known who was writing.
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    if [Path(frame.filename) for frame in last] == [Path(inspect.getfile(click.echo))]:
+        silence(1)
+        return _unwritable(error)
     return error
 
 
@@ -157,7 +164,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Show the version and exit.",
 )
 def main() -> None:
-    """Lossy compression of grey radiology images by trained networks.
+    """Compress radiology images: by trained networks, within a bound, or without loss.
 
     Compressed files end in .rcz.  Exit codes: 0 all is well, 1 some of several files
     failed, 2 usage, 3 input, 4 corrupt file, 5 limit, 6 model, 7 verification, 8 output.

@@ -21,7 +21,7 @@ from radcodec.metrics.quality import psnr
 #: Rounding of large steps, and of small ones in turn, so that sizes lie close to each other.
 ROUNDING, ROUNDINGS = 96, (112, 96, 80)
 #: Steps below this take all of `ROUNDINGS`.
-SMALL_STEP = 8
+SMALL_STEP = 16
 #: Ratio of large steps.
 GROWTH = 1.06
 #: Largest step.

@@ -9,11 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.errors import LimitError
-
-MAX_PIXELS = 2**28
-
-
 #: Photometric interpretations of decoded pixels.
 PHOTOMETRIC = ("MONOCHROME2", "MONOCHROME1", "PALETTE COLOR", "RGB", "YBR_FULL")
 
@@ -158,12 +153,3 @@ class GreyImage:
         """Bytes of the pixels as an uncompressed file holds them."""
         rows, columns = self.stored.shape
         return int(rows) * int(columns) * self.bits_allocated // 8
-
-
-def check_pixel_limit(rows: int, columns: int, name: str) -> None:
-    """Raise LimitError when an image of this size is more than the limits allow."""
-    if rows * columns > MAX_PIXELS:
-        raise LimitError(
-            f"{name}: {rows} x {columns} pixels are more than the limit of {MAX_PIXELS}; "
-            "split the image first"
-        )

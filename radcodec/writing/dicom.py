@@ -6,17 +6,13 @@ that `write_dicom` lists.  Other sources are converted, values unchanged.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
 from typing import BinaryIO, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
@@ -30,12 +26,12 @@ from radcodec.errors import DicomError, RadcodecError
 from radcodec.reading.image import Frame, Layout
 from radcodec.writing.elements import DataSet, make_element
 from radcodec.writing.explicit import Part10, read_part10
-from radcodec.writing.frames import coded_photometric, frame_words, write_encapsulated, write_native
+from radcodec.writing.frames import coded_photometric, write_encapsulated, write_native
 from radcodec.writing.lossy import LossyRecord, record_loss
 from radcodec.writing.secondary import derived_uid, secondary_capture
 from radcodec.writing.subset import keep_frames
 
-__all__ = ["DicomOptions", "LossyRecord", "dicom_bytes", "write_dicom"]
+__all__ = ["DicomOptions", "LossyRecord", "write_dicom"]
 
 #: Names this implementation in the files that it writes (PS3.10 7.1).
 IMPLEMENTATION_CLASS_UID = "2.25.224359924200501088518265333000445895942"
@@ -160,51 +156,6 @@ def write_dicom(
 
 class MissingIdentityError(ValueError):
     """A new UID is needed and the record has no digest of the pixels to make it from."""
-
-
-def dicom_bytes(
-    stored: NDArray[np.int32],
-    *,
-    bits_allocated: int,
-    bits_stored: int,
-    signed: bool,
-    inverted: bool,
-    dataset: bytes | None,
-    quality: LossyRecord,
-) -> bytes:
-    """Return the Explicit VR Little Endian file of one grey image; see `write_dicom`.
-
-    Parameters
-    ----------
-    stored : ndarray of int32, shape (rows, columns)
-        Stored values in the range of `bits_stored` and `signed`.
-    bits_allocated, bits_stored : int
-        8 or 16, and 1 to `bits_allocated`.
-    signed, inverted : bool
-        PixelRepresentation 1; MONOCHROME1.
-    dataset : bytes or None
-        The source as `GreyImage.dataset`; None writes a minimal Secondary Capture.
-    quality : LossyRecord
-        Identity and range of values are filled in.
-    """
-    if bits_allocated not in (8, 16) or not 1 <= bits_stored <= bits_allocated:
-        raise ValueError(f"{bits_stored} bits stored of {bits_allocated} allocated")
-    if stored.ndim != 2 or not stored.size:
-        raise ValueError(f"no grey image: shape {stored.shape}")
-    photometric = "MONOCHROME1" if inverted else "MONOCHROME2"
-    rows, columns = stored.shape
-    layout = Layout(rows, columns, 1, 1, bits_allocated, bits_stored, signed, photometric)
-    frame = Frame(stored[None])
-    record = replace(
-        quality,
-        identity=hashlib.sha256(frame_words(frame, layout).tobytes()).digest(),
-        value_range=(int(stored.min()), int(stored.max())),
-    )
-    target = BytesIO()
-    write_dicom(
-        target, [frame], layout=layout, dataset=dataset, record=record, options=DicomOptions()
-    )
-    return target.getvalue()
 
 
 def _edit(

@@ -50,11 +50,21 @@ def _shell(folder: Path, words: str, redirections: str) -> subprocess.CompletedP
         ("models", ">&-", 0),
         ("--help", ">&-", 0),
         pytest.param("--help", ">/dev/full", 8, marks=_FULL),
+        pytest.param("compress --help", ">/dev/full", 8, marks=_FULL),
         pytest.param("models", ">/dev/full", 8, marks=_FULL),
     ],
 )
-def test_odd_streams(dicom: Path, words: str, redirections: str, code: int) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_odd_streams(
+    dicom: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    redirections: str,
+    code: int,
+    unbuffered: str,
+) -> None:
     folder = dicom.parent
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     ran = _shell(folder, words, redirections)
     assert ran.returncode == code, ran.stderr
     assert "Traceback" not in ran.stderr and "unexpected" not in ran.stderr

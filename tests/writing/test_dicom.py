@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from pathlib import Path
@@ -15,8 +16,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from radcodec.reading.dicom import read_dicom
-from radcodec.reading.image import GreyImage
-from radcodec.writing.dicom import LossyRecord, dicom_bytes
+from radcodec.reading.image import Frame, GreyImage, Layout
+from radcodec.writing.dicom import DicomOptions, LossyRecord, write_dicom
+from radcodec.writing.frames import frame_words
 
 from .samples import readable_files, real
 
@@ -32,15 +34,34 @@ LOSSY = {
 
 
 def written(image: GreyImage, max_error: int | None = 3) -> bytes:
-    return dicom_bytes(
-        image.stored,
-        bits_allocated=image.bits_allocated,
-        bits_stored=image.bits_stored,
-        signed=image.signed,
-        inverted=image.inverted,
-        dataset=image.dataset,
-        quality=LossyRecord(12.3456789, max_error),
+    """Return the DICOM file of a grey image as its only frame."""
+    layout = Layout(
+        image.stored.shape[0],
+        image.stored.shape[1],
+        1,
+        1,
+        image.bits_allocated,
+        image.bits_stored,
+        image.signed,
+        "MONOCHROME1" if image.inverted else "MONOCHROME2",
     )
+    frame = Frame(image.stored[None])
+    record = LossyRecord(
+        12.3456789,
+        max_error,
+        identity=hashlib.sha256(frame_words(frame, layout).tobytes()).digest(),
+        value_range=(int(image.stored.min()), int(image.stored.max())),
+    )
+    target = io.BytesIO()
+    write_dicom(
+        target,
+        [frame],
+        layout=layout,
+        dataset=image.dataset,
+        record=record,
+        options=DicomOptions(),
+    )
+    return target.getvalue()
 
 
 def differing(before: Dataset, after: Dataset) -> set[str]:

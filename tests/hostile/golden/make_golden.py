@@ -29,9 +29,9 @@ def chunk(kind: bytes, payload: bytes) -> bytes:
     return start + struct.pack("<I", zlib.crc32(start))
 
 
-def head(rows: int = SIDE, frames: int = 1, colour: int = 0) -> bytes:
+def head(rows: int = SIDE, columns: int = SIDE, frames: int = 1, colour: int = 0) -> bytes:
     """Return the HEAD of an 8-bit grey image."""
-    fields = (0, 1, 8, 8, 0, colour, 0, 1, 10, 0, 0, rows, SIDE, frames, 2**32 - 1)
+    fields = (0, 1, 8, 8, 0, colour, 0, 1, 10, 0, 0, rows, columns, frames, 2**32 - 1)
     return chunk(b"HEAD", struct.pack("<10BH4I", *fields))
 
 
@@ -82,12 +82,12 @@ def files() -> dict[str, bytes]:
         "chunk-of-no-plane": file(head(), RESIDUAL, plan(), RESIDUAL),
         "chunk-too-late": file(head(), plan(), RESIDUAL, chunk(b"MASK", bytes(4))),
         "chunk-twice": file(head(), plan(), RESIDUAL, RESIDUAL),
-        "residual-step": file(head(), plan(), chunk(b"RESD", struct.pack("<2I", 2, 0))),
+        "residual-step": file(head(), plan(), chunk(b"RESD", struct.pack("<2I", 0, 0))),
         "residual-lengths": file(head(), plan(), chunk(b"RESD", struct.pack("<2I", 1, 9))),
         "residual-stream": file(head(), plan(), chunk(b"RESD", struct.pack("<2IB", 1, 1, 0))),
         "jpegls-stream": file(head(), plan(coding=2), chunk(b"JPLS", b"\xff\xd8\xff\xd9")),
         "too-large": file(head(rows=2**21), plan(), RESIDUAL),
-        "too-much-memory": file(head(rows=2**20), plan(), RESIDUAL),
+        "too-much-memory": file(head(rows=2**20, columns=64), plan(), RESIDUAL),
         "missing-model": file(head(), plan(coding=0), LATENT),
         "other-pixels": file(head(), plan(checksum=1), RESIDUAL),
         "dataset-too-large": file(
