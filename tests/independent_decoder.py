@@ -351,8 +351,7 @@ def restore(rcz_bytes: bytes, bundles: Iterable[str | Path] = ()) -> tuple[Array
     stored = np.reshape(values, (head["frames"], samples, head["rows"], head["columns"]))
     if head["transform"]:
         stored = np.array([colours_of(frame, head["bits"]) for frame in stored])
-    unused = np.array([unused_bits(one.get("UNUS", b""), head) for one in planes[::samples]])
-    need(all("UNUS" not in one or samples == 1 for one in planes), "UNUS in colour")
+    unused = np.array([unused_bits(one.get("UNUS", b""), head) for one in planes])[::samples]
     if "qual" in whole:
         need(len(whole["qual"]) == 40, "length of qual")
         psnr, _, digest = struct.unpack("<fI32s", whole["qual"])

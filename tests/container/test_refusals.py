@@ -178,6 +178,7 @@ def test_fields(nets: Nets, files: Files, name: str, kind: str, change: Change, 
         (b"\xff\xf7", b"\xff\xc0\0\2\xff\xf7", "segments"),
         (b"\xff\xf7", b"\xff\xfe\0\1\xff\xf7", "segments"),
         (b"\xff\xf7", b"\xff\xfe\xff\xff", "segments|frame header"),
+        (b"\xff\xf7", b"\xff\xf0\0\2\xff\xf7", "segments"),
     ],
 )
 def test_jpegls_streams(nets: Nets, files: Files, old: bytes, new: bytes, rule: str) -> None:
@@ -185,6 +186,11 @@ def test_jpegls_streams(nets: Nets, files: Files, old: bytes, new: bytes, rule: 
     assert chunks[b"JPLS"].count(old) == 1
     chunks[b"JPLS"] = chunks[b"JPLS"].replace(old, new)
     refused_by_both(nets, joined(list(chunks.items())), rule)
+
+
+def test_unused_bits_in_colour(nets: Nets, files: Files) -> None:
+    chunks = split(files["rgb"])
+    refused_by_both(nets, joined([*chunks, (b"UNUS", struct.pack("<BI", 8, 0))]), "UNUS")
 
 
 def test_jpegls_values_of_too_many_bits(nets: Nets, files: Files) -> None:
