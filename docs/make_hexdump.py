@@ -20,6 +20,8 @@ from radcodec.container import Plane, list_chunks, read_rcz
 BEGIN = "<!-- hexdump -->\n"
 END = "<!-- end of hexdump -->\n"
 WIDTH = 16
+#: Bytes of short fields that share a line.
+WORD = 4
 
 #: (struct code, name) of each field at a fixed place, by where it stands.
 SIGNATURE = [
@@ -76,7 +78,6 @@ REST = {
     "PLAN": "model id",
     "MASK": "coded mask",
     "JPLS": "JPEG-LS code stream",
-    "UNUS": "bits, each with its mask",
     "dset": "raw DEFLATE stream",
 }
 
@@ -90,12 +91,43 @@ def lines_of(offset: int, piece: bytes, note: str) -> Iterator[str]:
 
 
 def fixed(data: bytes, offset: int, fields: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
-    """Yield (length, note) of consecutive fields, notes with values of numbers."""
+    """Yield (length, note) of consecutive fields, notes with values of numbers.
+
+    Short fields side by side share a line of up to four bytes.
+    """
+    size, notes = 0, list[str]()
     for code, name in fields:
         length = struct.calcsize("<" + code)
         (value,) = struct.unpack_from("<" + code, data, offset)
-        yield length, name if isinstance(value, bytes) else f"{name}: {value}"
         offset += length
+        if size and size + length > WORD:
+            yield size, ", ".join(notes)
+            size, notes = 0, []
+        size += length
+        notes.append(name if isinstance(value, bytes) else f"{name}: {value}")
+    if size:
+        yield size, ", ".join(notes)
+
+
+def unused(plane: Plane) -> Iterator[tuple[int, str]]:
+    """Yield (length, note) of the fields of UNUS."""
+    for bit, mask in plane.unused:
+        yield 1, f"bit: {bit}"
+        yield 4, f"length of its mask: {len(mask)}"
+        yield len(mask), f"coded mask of bit {bit}"
+
+
+def parts(plane: Plane, kind: str) -> Iterator[tuple[int, str]]:
+    """Yield (length, note) of what follows the fixed fields of a chunk of a plane."""
+    if kind == "UNUS":
+        yield from unused(plane)
+    if kind == "PIXL" and plane.pixels is not None:
+        yield len(plane.pixels.flags), "coded flags"
+    tiles = tiles_of(plane, kind)
+    for i, tile in enumerate(tiles):
+        yield 4, f"length of tile {i}: {len(tile)}"
+    for i, tile in enumerate(tiles):
+        yield len(tile), f"stream of tile {i}"
 
 
 def tiles_of(plane: Plane, kind: str) -> list[bytes]:
@@ -111,16 +143,12 @@ def pieces(data: bytes) -> Iterator[tuple[int, str]]:
     plane: Plane | None = None
     yield from fixed(data, 0, SIGNATURE)
     for kind, offset, length in list_chunks(data):
-        yield 4, f"--- {kind}"
-        yield 4, f"length of the payload: {length}"
+        yield 8, f"--- {kind}, {length} bytes"
         if kind == "PLAN":
             plane = next(planes)
         known = list(fixed(data, offset + 8, FIELDS.get(kind, [])))
-        if kind == "PIXL" and plane is not None and plane.pixels is not None:
-            known.append((len(plane.pixels.flags), "coded flags"))
-        tiles = [] if plane is None else tiles_of(plane, kind)
-        known += [(4, f"length of tile {i}: {len(t)}") for i, t in enumerate(tiles)]
-        known += [(len(tile), f"stream of tile {i}") for i, tile in enumerate(tiles) if tile]
+        if plane is not None:
+            known += parts(plane, kind)
         yield from known
         rest = length - sum(size for size, _ in known)
         if rest:

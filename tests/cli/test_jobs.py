@@ -36,7 +36,7 @@ def several(dicom: Path) -> list[Path]:
     folder = dicom.parent / "in"
     folder.mkdir()
     paths = [folder / f"{letter}.dcm" for letter in "abcde"]
-    for path, found in zip(paths[1:], (dicom, small, dicom, small), strict=True):
+    for path, found in zip(paths[1:], (dicom, Path(small)) * 2, strict=True):
         shutil.copy(found, path)
     values = np.random.default_rng(1).integers(0, 4096, (256, 256), dtype=np.uint16)
     # The content says what it is, not the name.

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.pixels.processing import apply_color_lut
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from tests.cli.processes import needs_models
@@ -31,7 +32,7 @@ def _copy(name: str, folder: Path) -> Path:
 
 def _pixels(path: Path) -> NDArray[np.int64]:
     """Pixels of a DICOM file as they are stored, not converted to RGB."""
-    found = pydicom.pixels.pixel_array(path, raw=True)
+    found = pixel_array(path, raw=True)
     return np.asarray(found, dtype=np.int64)
 
 

@@ -119,13 +119,8 @@ def _folder(models: ModelStore, model_id: bytes) -> Path:
 
 
 def _decode_independently(data: bytes, models: ModelStore) -> NDArray[np.int32]:
-    plane = _plane(data)
-    second = plane.refinement
-    out: NDArray[np.int32] = decode_independently(
-        data,
-        _folder(models, plane.model_id),
-        None if second is None else _folder(models, second.model_id),
-    )
+    out: NDArray[np.int32]
+    (out,) = decode_independently(data, [bundle.path for bundle in models.decompressors()])
     return out
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.symbols import CLASSES, DECISION_CONTEXTS, alphabet_sizes
 from radcodec.entropy.tables import TableSet, save_table_sets
+from radcodec.errors import ModelNotFoundError
 
 WIDTH, FRACTION_BITS, GAIN_SHIFT, LARGEST = 4, 12, 6, 1023
 
@@ -104,7 +105,7 @@ class RandomNetwork:
         }
         text = json.dumps(manifest).encode()
         (self.folder / "manifest.json").write_bytes(text)
-        return hashlib.sha256(text).digest()
+        return hashlib.sha256(text).digest()[:16]
 
     def fixed_image(self, quantised: NDArray[np.int32], level: int) -> NDArray[np.int32]:
         """Decode a latent, neither cut nor clamped."""
@@ -135,6 +136,8 @@ class RandomStore:
 
     def decompressor(self, model_id: str) -> RandomNetwork:
         """Return the network with an id."""
+        if model_id not in self.networks:
+            raise ModelNotFoundError(f"there is no {model_id}")
         return self.networks[model_id]
 
 

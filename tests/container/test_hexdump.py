@@ -9,9 +9,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from radcodec.codec import check
 from radcodec.codec.blocks import unpack_flags, unpack_values
 from radcodec.container import read_rcz, write_rcz
 from radcodec.entropy.mask import decode_mask
+from radcodec.network.store import ModelStore
+from tests.independent_decoder import restore as decode_independently
 
 from .samples import small_file
 
@@ -38,6 +41,10 @@ def test_a_dump_gives_the_file_back(script: ModuleType) -> None:
     assert "rows: 70" in dump and "low: -1024" in dump and "PSNR in dB: 41.5" in dump
     assert "coding: 2" in dump and "JPEG-LS code stream" in dump and "step: 3" in dump
     assert "step: 5" in dump and "66 6c 61 67 73" in dump and "length of tile 2: 2" in dump
+    assert "bit: 15" in dump and "length of its mask: 7" in dump and "coded mask of bit 12" in dump
+    assert "maximum error: 4294967295" in dump and "CRC-32 of the values: 4276993775" in dump
+    # Nothing is left that has no name.
+    assert "payload" not in dump
 
 
 def test_the_dump_of_the_document_is_a_file(script: ModuleType) -> None:
@@ -52,11 +59,24 @@ def test_the_dump_of_the_document_is_a_file(script: ModuleType) -> None:
 def test_the_dump_of_the_document_shows_every_way_of_coding(script: ModuleType) -> None:
     """Mask and pixel blocks are decoded too, for which no network is needed."""
     file = read_rcz(script.extract((DOCS / "format.md").read_text(encoding="utf-8")))
-    header, plane = file.header, file.planes[0]
+    header, (plane, other) = file.header, file.planes
     assert plane.mask is not None and plane.pixels is not None and plane.refinement is not None
+    assert plane.residual is not None and any(plane.residual.tiles) and other.stream is not None
     mask = decode_mask(plane.mask[1], header.rows, header.columns)
     chosen = unpack_flags(plane.pixels, mask, header.rows, header.columns)
     assert mask.any() and chosen.coded.any() and not (mask | chosen.coded).all()
     stored = np.where(mask, plane.mask[0], 0).astype(np.int32)
     unpack_values(plane.pixels, chosen, stored, plane.low, plane.high, header.grid(plane.depth))
     assert np.unique(stored[chosen.coded]).size > 2
+
+
+def test_the_dump_of_the_document_decodes(script: ModuleType) -> None:
+    data = script.extract((DOCS / "format.md").read_text(encoding="utf-8"))
+    plane, models = read_rcz(data).planes[0], ModelStore()
+    assert plane.refinement is not None
+    folders = {bytes.fromhex(bundle.id)[:16]: bundle.path for bundle in models.decompressors()}
+    if not {plane.model_id, plane.refinement.model_id} <= set(folders):
+        pytest.skip("these are other models; make the dump again with docs/make_example.py")
+    restored = check(data, models=models)
+    stored, _ = decode_independently(data, folders.values())
+    assert np.array_equal(stored, np.stack([frame.planes for frame in restored.frames]))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radcodec.entropy.economy import BUSY, WORTH, economise
 from radcodec.entropy.latents import cost_bits, decode_tile, encode_tile
 from radcodec.entropy.tables import TableSet
-from tests.independent_decoder import predict
+from tests.independent_entropy import predict
 
 from .samples import trained
 

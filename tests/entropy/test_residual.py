@@ -15,8 +15,10 @@ from pydicom.data import get_testdata_file
 
 from radcodec.entropy.residual import decode_residual, encode_residual
 from radcodec.errors import CorruptError
+from tests.independent_entropy import Refused, residual_values, values_in_use
+from tests.independent_entropy import decode_residual as decode_independently
 
-from . import plain_residual as plain
+from .inventing import Inventor
 
 
 @dataclass(frozen=True)
@@ -116,37 +118,36 @@ def test_no_pixel_is_off_by_more_than_the_bound(tile: Tile) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(tiles(side=14))
-def test_a_plain_decoder_agrees(tile: Tile) -> None:
+def test_an_independent_decoder_agrees(tile: Tile) -> None:
     data, restored = tile.encode()
-    if tile.background.all():
-        assert data == b""
-        return
-    base = None if tile.base is None else tile.base.tolist()
-    found, taken = plain.decode(
-        data, base, tile.background.tolist(), tile.blank.tolist(), tile.step, tile.low, tile.high
-    )
-    assert found == restored.tolist()
-    assert len(data) <= taken
+    found = tile.blank
+    decode_independently(data, tile.base, found, tile.background, (tile.step, tile.low, tile.high))
+    assert np.array_equal(found, restored)
+
+
+def group_of(context: tuple[object, ...]) -> str:
+    """Name of the group of a decision; none of even ones."""
+    return str(context[0]) if context else ""
 
 
 @settings(max_examples=100, deadline=None)
-@given(tiles(side=10), st.integers(0, 2**32 - 1), st.booleans())
-def test_weights_of_any_size_are_decoded_alike(tile: Tile, seed: int, far: bool) -> None:
-    """Another encoder may choose weights, and values in use, that ours would not."""
+@given(tiles(side=10), st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.5, 0.9]))
+def test_streams_of_any_decisions_are_decoded_alike(tile: Tile, seed: int, share: float) -> None:
+    """Another encoder may choose weights, values in use and errors that ours would not."""
     if tile.background.all():
         return
     random = np.random.default_rng(seed)
-    taps = len(plain.TAPS) + (0 if tile.base is None else 9)
-    reach = 4095 if far else 300
-    weights = random.integers(-reach, reach + 1, (40, taps)).tolist()
-    coder = plain.Coder()
-    plain.code_palette(coder, None, tile.low, tile.high)
-    plain.code_weights(coder, weights, taps)
-    base = None if tile.base is None else np.clip(tile.base, tile.low, tile.high).tolist()
-    limits = (tile.step, tile.low, tile.high)
-    values, known = tile.stored.tolist(), tile.background.tolist()
-    restored = plain.walk(coder, values, known, base, weights, *limits)
-    assert tile.decode(coder.end()).tolist() == restored
+    # So that values in use are few, and more often than not there are none listed.
+    shares = {"listed": 0.4, "gap": 0.8, "any weight differs": 0.3, "weight differs": share}
+    coder = Inventor(lambda context: int(random.random() < shares.get(group_of(context), share)))
+    try:
+        wanted = residual_values(coder, tile.base, tile.background, tile.step, tile.low, tile.high)
+    except Refused:
+        with pytest.raises(CorruptError, match="no value is in use"):
+            tile.decode(coder.end())
+        return
+    coded = ~tile.background
+    assert np.array_equal(tile.decode(coder.end())[coded], wanted[coded])
 
 
 @pytest.mark.parametrize("error", [0, 1, 2, 4, 50])
@@ -254,7 +255,11 @@ def test_bytes_behind_the_end_are_told() -> None:
 
 
 def test_a_list_of_no_values_is_refused() -> None:
-    coder = plain.Coder()
-    plain.code_palette(coder, [], 0, 255)
+    coder = Inventor(lambda context: int(context != ("same", 0)))
+    with pytest.raises(Refused):
+        values_in_use(coder, 0, 255)
+    tile = whole([[0, 255]])
     with pytest.raises(CorruptError, match="no value is in use"):
-        whole([[0, 255]]).decode(coder.end())
+        tile.decode(coder.end())
+    with pytest.raises(Refused, match="no value is in use"):
+        decode_independently(coder.end(), None, tile.blank, tile.background, (1, 0, 255))

@@ -74,7 +74,8 @@ def test_random_streams(kind: str) -> None:
     chunks, draw = split(rcz(kind)), random.Random(kind)
     for index, (name, payload) in enumerate(chunks):
         for _ in range(12):
-            noise = draw.choice([draw.randbytes, bytes, lambda n: b"\xff" * n])(draw.randrange(300))
+            length = draw.randrange(300)
+            noise = draw.choice([draw.randbytes(length), bytes(length), b"\xff" * length])
             changed = _with(chunks, index, name, _streams(name, payload, noise))
             attempt_rcz(joined(changed))
 

@@ -112,8 +112,8 @@ def test_what_was_written_compresses(store: ModelStore) -> None:
         )
         assert packed.refined == refine
         restored = check(packed.data, models=store).stored
-        second = _decompressor(store, 1).path if refine else None
-        again = decode_independently(packed.data, _decompressor(store, 2).path, second)
+        bundles = [_decompressor(store, depth).path for depth in (1, 2)]
+        (again,) = decode_independently(packed.data, bundles)
         np.testing.assert_array_equal(restored, again)
         errors.append(float(np.square(restored - stored).mean()))
     # Even untrained, it starts from a transform that refines.

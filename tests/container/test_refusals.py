@@ -1,0 +1,353 @@
+"""What the format forbids is refused by the independent decoder as it is by the package."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from radcodec.codec import check, decode_plane
+from radcodec.container import PixelBlocks, Plane, Quality, Residual, write_rcz
+from radcodec.entropy.mask import encode_mask
+from radcodec.errors import CorruptError, RadcodecError
+from tests import independent_decoder as second
+from tests.codec.samples import scene
+from tests.entropy.inventing import Inventor
+from tests.hostile.attempts import joined, split
+from tests.independent_entropy import Refused, values_in_use
+
+from .made import (
+    COLUMNS,
+    ROWS,
+    Nets,
+    data_of,
+    file_of,
+    header_for,
+    jpegls_plane,
+    networks_plane,
+    pixel_plane,
+    some_mask,
+)
+
+Change = Callable[[bytes], bytes]
+Files = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def files(nets: Nets) -> Files:
+    """Return a file of every coding by name, and one in colour."""
+    header = header_for(12, signed=True)
+    made = networks_plane(nets, header, masked=True, refined=True, step=3, residual=5)
+    unused = tuple((bit, encode_mask(some_mask(np.random.default_rng(bit)))) for bit in (12, 15))
+    plane = replace(made.plane, unused=unused)
+    whole = replace(file_of(header, [plane], nets.store), dataset=b"DICM" * 40)
+    values = second.decode(write_rcz(whole), nets.folders).astype("<i4")
+    digest = hashlib.sha256(values.tobytes()).digest()
+    whole = replace(whole, quality=Quality(40.0, 9, digest))
+    small = header_for(8, rows=20, columns=30)
+    colour = replace(small, samples=3, colour="rgb", transform="ycocg-r")
+    waves = scene(1, 3, 20, 30, 8)[0]
+    return {
+        "networks": write_rcz(whole),
+        "pixels": data_of(nets, small, pixel_plane(waves[0], small)),
+        "jpegls": data_of(nets, small, jpegls_plane(waves[0], small, 0, 0)),
+        "rgb": data_of(nets, colour, *(pixel_plane(values, colour) for values in waves)),
+    }
+
+
+def refused_by_both(nets: Nets, data: bytes, rule: str) -> None:
+    """See that neither decoder makes an image of a file, the second because of a rule."""
+    with pytest.raises(Refused, match=rule):
+        second.decode(data, nets.folders)
+    with pytest.raises(RadcodecError):
+        check(data, models=nets.store)
+
+
+def test_the_files_are_sound(nets: Nets, files: Files) -> None:
+    for data in files.values():
+        own = check(data, models=nets.store)
+        stored, _ = second.restore(data, nets.folders)
+        assert np.array_equal(stored[0], own.frames[0].planes)
+
+
+def put(at: int, layout: str, *values: float) -> Change:
+    """Return what writes fields into a payload."""
+    new = struct.pack("<" + layout, *values)
+    return lambda payload: payload[:at] + new + payload[at + len(new) :]
+
+
+def cut(length: int) -> Change:
+    """Return what cuts a payload off."""
+    return lambda payload: payload[:length]
+
+
+def longer(payload: bytes) -> bytes:
+    """Add a byte to a payload."""
+    return payload + b"\1"
+
+
+FIELDS = [
+    *(("networks", "HEAD", put(0, "B", 5), "modality"), ("networks", "HEAD", cut(27), "length")),
+    *(("networks", "HEAD", put(at, "B", v), "samples") for at, v in ((1, 3), (1, 0), (5, 2))),
+    *(("networks", "HEAD", put(2, "B", 12), "bits"), ("networks", "HEAD", put(3, "B", 0), "bits")),
+    *(("networks", "HEAD", put(3, "B", 17), "bits"), ("networks", "HEAD", longer, "length")),
+    *(("networks", "HEAD", put(4, "B", v), "flags") for v in (4, 128)),
+    *(("rgb", "HEAD", put(4, "B", v), "flags") for v in (2, 3)),
+    *(("networks", "HEAD", put(6, "B", v), "colour transform") for v in (1, 2)),
+    ("rgb", "HEAD", put(4, "B", 1), "colour transform"),
+    ("rgb", "HEAD", put(2, "BB", 16, 16), "colour transform"),
+    ("rgb", "HEAD", put(5, "B", 3), "colour transform"),
+    *(("networks", "HEAD", put(5, "B", v), "colour") for v in (4, 255)),
+    *(("networks", "HEAD", put(7, "B", v), "entropy coder") for v in (0, 2)),
+    *(("networks", "HEAD", put(8, "B", v), "tile side") for v in (5, 16)),
+    ("networks", "HEAD", put(9, "B", 2), "source"),
+    ("networks", "HEAD", put(10, "H", 1), "reserved"),
+    *(("networks", "HEAD", put(at, "I", 0), "sides") for at in (12, 16)),
+    ("networks", "HEAD", put(20, "I", 0), "frames"),
+    *(("networks", "HEAD", put(20, "I", v), "number of planes") for v in (2, 2**32 - 1)),
+    *(("networks", "HEAD", put(24, "I", v), "maximum error") for v in (4096, 2**32 - 2)),
+    *(("networks", "PLAN", put(0, "B", v), "coding, reserved") for v in (3, 255)),
+    ("networks", "PLAN", put(0, "3B", 1, 0, 0), "length of PLAN"),
+    *(("pixels", "PLAN", put(0, "B", v), "chunk|length") for v in (0, 2)),
+    *(("networks", "PLAN", put(1, "B", v), "depth") for v in (0, 5, 3)),
+    *(("pixels", "PLAN", put(at, "B", 1), "depth") for at in (1, 2)),
+    ("networks", "PLAN", put(3, "B", 1), "reserved"),
+    *(("networks", "PLAN", put(4, "2i", *v), "map") for v in ((9, 8), (-2049, 9), (-9, 2048))),
+    ("networks", "PLAN", put(12, "I", 1), "CRC of the values"),
+    ("networks", "PLAN", put(16, "I", 1), "no bundle"),
+    *(("networks", "PLAN", change, "length of PLAN") for change in (cut(31), cut(15), longer)),
+    *(("networks", "MASK", put(0, "i", v), "background") for v in (-2049, 2048)),
+    ("networks", "MASK", cut(3), "length of MASK"),
+    ("networks", "MASK", put(4, "4B", *b"\xff" * 4), "start as none can"),
+    ("networks", "MASK", lambda payload: payload + b"\0", "end in zero"),
+    ("networks", "MASK", lambda payload: payload + b"\1" * 9, "bytes behind the mask"),
+    ("networks", "PIXL", put(0, "H", 0), "fields of PIXL"),
+    ("networks", "PIXL", cut(5), "fields of PIXL"),
+    *(("networks", "PIXL", change, "lengths of tiles") for change in (cut(-1), longer)),
+    ("networks", "PIXL", put(2, "I", 2**32 - 1), "flags|index of tiles|decisions"),
+    *(("networks", "LATN", put(0, "I", v), "number of tiles") for v in (0, 3, 5, 2**32 - 1)),
+    ("networks", "LATN", put(4, "I", 0), "lengths of tiles"),
+    *(("networks", "LATN", change, "lengths of tiles") for change in (cut(-1), longer)),
+    *(("networks", "LATN", change, "index of tiles") for change in (cut(3), cut(19))),
+    *(("networks", "REFN", put(0, "B", v), "fields of REFN") for v in (0, 2)),
+    ("networks", "REFN", put(2, "H", 1), "fields of REFN"),
+    ("networks", "REFN", put(4, "I", 1), "no bundle"),
+    ("networks", "REFN", cut(19), "length of REFN"),
+    *(("networks", "RESD", put(0, "I", v), "step of RESD") for v in (0, 65536, 2**32 - 1)),
+    ("networks", "RESD", put(4, "I", 2**32 - 1), "lengths of tiles"),
+    *(("networks", "RESD", change, "lengths of tiles") for change in (cut(-1), longer)),
+    ("networks", "RESD", cut(3), "length of RESD"),
+    ("networks", "RESD", cut(19), "index of tiles"),
+    *(("networks", "UNUS", put(0, "B", v), "fields of UNUS") for v in (11, 16, 15, 255)),
+    *(("networks", "UNUS", change, "UNUS") for change in (cut(4), cut(-1), longer)),
+    ("networks", "UNUS", put(1, "I", 2**32 - 1), "fields of UNUS"),
+    ("networks", "UNUS", put(5, "4B", *b"\xff" * 4), "start as none can"),
+    *(("networks", "dset", put(0, "I", v), "data set") for v in (159, 161, 2**26 + 1)),
+    ("networks", "dset", put(4, "I", 1), "CRC of the data set"),
+    *(("networks", "dset", change, "data set|length") for change in (cut(7), cut(-1), longer)),
+    *(("networks", "qual", put(0, "f", v), "PSNR") for v in (float("nan"), -float("inf"), 2e6)),
+    *(("networks", "qual", change, "length of qual") for change in (cut(39), longer)),
+    ("networks", "qual", put(8, "I", 1), "SHA-256"),
+    *(("jpegls", "JPLS", change, "begin and end") for change in (cut(0), cut(1), cut(-1), longer)),
+    ("jpegls", "JPLS", put(0, "2B", 0xFF, 0xD9), "begin and end"),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "change", "rule"), FIELDS)
+def test_fields(nets: Nets, files: Files, name: str, kind: str, change: Change, rule: str) -> None:
+    chunks = [
+        (this, change(payload) if this == kind.encode() else payload)
+        for this, payload in split(files[name])
+    ]
+    refused_by_both(nets, joined(chunks), rule)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        (b"\xff\xf7\0\x0b\x08", b"\xff\xf7\0\x0b\x09", "frame header"),
+        (b"\xff\xf7\0\x0b\x08\0\x14", b"\xff\xf7\0\x0b\x08\0\x15", "frame header"),
+        (b"\0\x14\0\x1e\1", b"\0\x14\0\x1f\1", "frame header"),
+        (b"\0\x14\0\x1e\1", b"\0\x14\0\x1e\3", "frame header"),
+        # Fill bytes, another kind of frame, and a segment without room for its own length.
+        (b"\xff\xf7", b"\xff\xff\xf7", "segments"),
+        (b"\xff\xf7", b"\xff\xc0\0\2\xff\xf7", "segments"),
+        (b"\xff\xf7", b"\xff\xfe\0\1\xff\xf7", "segments"),
+        (b"\xff\xf7", b"\xff\xfe\xff\xff", "segments|frame header"),
+        (b"\xff\xf7", b"\xff\xf0\0\2\xff\xf7", "segments"),
+    ],
+)
+def test_jpegls_streams(nets: Nets, files: Files, old: bytes, new: bytes, rule: str) -> None:
+    chunks = dict(split(files["jpegls"]))
+    assert chunks[b"JPLS"].count(old) == 1
+    chunks[b"JPLS"] = chunks[b"JPLS"].replace(old, new)
+    refused_by_both(nets, joined(list(chunks.items())), rule)
+
+
+def test_unused_bits_in_colour(nets: Nets, files: Files) -> None:
+    chunks = split(files["rgb"])
+    refused_by_both(nets, joined([*chunks, (b"UNUS", struct.pack("<BI", 8, 0))]), "UNUS")
+
+
+def test_jpegls_values_of_too_many_bits(nets: Nets, files: Files) -> None:
+    """Of one bit, for which the code stream has two."""
+    header = header_for(1, rows=20, columns=30)
+    values = np.indices((20, 30)).sum(axis=0) % 2
+    plane = jpegls_plane(values.astype(np.int32), header, 0, 0)
+    wider = jpegls_plane(values.astype(np.int32) * 3, header_for(2), 0, 0)
+    data = data_of(nets, header, plane)
+    chunks = [(k, wider.stream or b"" if k == b"JPLS" else p) for k, p in split(data)]
+    refused_by_both(nets, joined(chunks), "values of JPLS")
+
+
+ORDERS = [
+    ("PLAN MASK PIXL LATN REFN RESD UNUS", None),
+    ("PLAN UNUS PIXL MASK LATN iTXt REFN RESD", None),
+    ("PLAN MASK PIXL LATN REFN RESD UNUS qual dset", None),
+    ("dset PLAN MASK LATN PIXL REFN RESD", "behind what needs it"),
+    ("PLAN PIXL LATN MASK REFN RESD", "behind what needs it"),
+    ("PLAN MASK PIXL RESD LATN REFN", "behind what needs it"),
+    ("PLAN MASK PIXL LATN RESD REFN", "behind what needs it"),
+    ("PLAN MASK PIXL REFN LATN RESD", "REFN after LATN"),
+    ("MASK PLAN PIXL LATN REFN RESD", "of no plane"),
+    ("PLAN MASK PIXL LATN REFN qual RESD", "of no plane"),
+    ("PLAN MASK MASK PIXL LATN REFN RESD", "second one"),
+    ("PLAN MASK PIXL LATN REFN RESD UNUS UNUS", "second one"),
+    ("PLAN MASK PIXL LATN REFN RESD qual qual", "twice"),
+    ("PLAN MASK PIXL LATN REFN RESD HEAD", "twice"),
+    ("PLAN MASK PIXL LATN REFN RESD iTX1", "type of a chunk"),
+    ("PLAN MASK PIXL LATN REFN RESD ITXT", "critical chunk"),
+    ("PLAN MASK PIXL RESD", "missing"),
+    ("PLAN MASK PIXL LATN REFN RESD JPLS", "another coding"),
+    ("PLAN MASK PIXL LATN REFN RESD PLAN", "number of planes|missing"),
+    ("", "number of planes"),
+]
+
+
+@pytest.mark.parametrize(("order", "rule"), ORDERS)
+def test_orders_of_chunks(nets: Nets, files: Files, order: str, rule: str | None) -> None:
+    payloads = dict(split(files["networks"]))
+    kinds = [b"HEAD", *order.encode().split()]
+    data = joined([(kind, payloads.get(kind, b"text")) for kind in kinds])
+    if rule is not None:
+        refused_by_both(nets, data, rule)
+        return
+    own = check(data, models=nets.store)
+    assert np.array_equal(second.decode(data, nets.folders)[0], own.stored)
+
+
+def test_what_lies_around_the_chunks(nets: Nets, files: Files) -> None:
+    data = files["pixels"]
+    cases = [
+        (b"\x89PNG" + data[4:], "magic"),
+        (data[:8] + b"\1" + data[9:], "version"),
+        (data[:9] + b"\3" + data[10:], "version"),
+        (data[:12] + b"\1" + data[13:], "version and flags"),
+        (data[:13], "magic"),
+        (data[:-1], "ends early"),
+        (data + b"\0", "length in TAIL"),
+        (data[:40] + bytes([data[40] ^ 1]) + data[41:], "CRC"),
+        (data[:14] + data[54:], "HEAD is first"),
+    ]
+    for damaged, rule in cases:
+        refused_by_both(nets, damaged, rule)
+    assert second.decode(data[:10] + b"\xff\xff" + data[12:]).shape == (1, 20, 30)
+
+
+def refused_streams(nets: Nets, plane: Plane, place: str, rule: str) -> None:
+    """See that both decoders refuse the streams of a plane of 12 bits with a sign."""
+    header = header_for(12, signed=True)
+    with pytest.raises(CorruptError, match=f"{place}: .*new copy"):
+        decode_plane(plane, header, 0, nets.store)
+    data = write_rcz(replace(file_of(header, [], nets.store), planes=[plane]))
+    with pytest.raises(Refused, match=rule):
+        second.decode(data, nets.folders)
+
+
+@pytest.fixture(scope="module")
+def plane(nets: Nets) -> Plane:
+    """Return a plane with all kinds of streams."""
+    made = networks_plane(nets, header_for(12, signed=True), masked=True, step=3, residual=5)
+    return made.plane
+
+
+TAILS = [(b"\0", "in zero"), (b"\1" * 9, "behind the")]
+
+
+@pytest.mark.parametrize(("tail", "rule"), TAILS)
+@pytest.mark.parametrize("place", range(4))
+def test_bytes_behind_streams(nets: Nets, plane: Plane, tail: bytes, rule: str, place: int) -> None:
+    assert plane.pixels is not None and plane.residual is not None
+    pixels, residual = plane.pixels, plane.residual
+    tiles = [tile + tail * (n == place) for n, tile in enumerate(pixels.tiles)]
+    broken = replace(plane, pixels=replace(pixels, tiles=tiles))
+    refused_streams(nets, broken, "pixel blocks", rule)
+    flags = replace(pixels, flags=pixels.flags + tail)
+    refused_streams(nets, replace(plane, pixels=flags), "pixel blocks", rule)
+    tiles = [tile + tail * (n == place) for n, tile in enumerate(residual.tiles)]
+    broken = replace(plane, residual=replace(residual, tiles=tiles))
+    refused_streams(nets, broken, "residuals", rule)
+
+
+@pytest.mark.parametrize("stream", [b"\1", b"\xff\xff\xff\xff", b"abcde"])
+def test_streams_that_code_nothing(nets: Nets, stream: bytes) -> None:
+    """Tiles where nothing is flagged, flags where all is background, residuals likewise."""
+    mask = np.zeros((ROWS, COLUMNS), dtype=bool)
+    mask[:, 64:] = True
+    values = np.where(mask, 0, 7).astype(np.int32)
+    header = header_for(12, signed=True)
+    plane = pixel_plane(values, header, 1, mask)
+    assert plane.residual is not None
+    tiles = list(plane.residual.tiles)
+    assert tiles[1] == b"" == tiles[3]
+    broken = replace(plane, residual=Residual(1, [tiles[0], stream, *tiles[2:]]))
+    refused_streams(nets, broken, "residuals", "no pixel is coded|as none can")
+
+    plane = networks_plane(nets, header, masked=True).plane
+    broken = replace(plane, pixels=PixelBlocks(3, b"", [b"", stream, b"", b""]))
+    refused_streams(nets, broken, "pixel blocks", "behind the values|as none can")
+    everything = replace(plane, mask=(0, encode_mask(np.ones_like(mask))))
+    tiles = [tile[:1] for tile in plane.tiles]
+    broken = replace(everything, tiles=tiles, pixels=PixelBlocks(3, stream, [b""] * 4))
+    refused_streams(nets, broken, "pixel blocks", "behind the flags|as none can")
+
+
+def test_a_residual_without_values_in_use(nets: Nets, plane: Plane) -> None:
+    coder = Inventor(lambda context: int(context != ("same", 0)))
+    with pytest.raises(Refused):
+        values_in_use(coder, plane.low, plane.high)
+    assert plane.residual is not None
+    tiles = [*plane.residual.tiles[:3], coder.end()]
+    broken = replace(plane, residual=replace(plane.residual, tiles=tiles))
+    refused_streams(nets, broken, "residuals", "no value is in use")
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("part", ["pixels", "residual"])
+def test_damaged_streams_are_refused_by_both_or_by_none(
+    nets: Nets, plane: Plane, part: str, seed: int
+) -> None:
+    rng, header = np.random.default_rng(seed), header_for(12, signed=True)
+    chunk: PixelBlocks | Residual = getattr(plane, part)
+    tile = bytearray(chunk.tiles[2])
+    tile[rng.integers(len(tile))] ^= int(rng.integers(1, 256))
+    changed = bytes(tile[: rng.integers(len(tile) // 2, len(tile))]) if seed % 2 else bytes(tile)
+    tiles = [*chunk.tiles[:2], changed, chunk.tiles[3]]
+    # Without what hides the pixel blocks.
+    parts = {"residual": None, part: replace(chunk, tiles=tiles)}
+    broken = replace(plane, **parts)  # type: ignore[arg-type]
+    try:
+        wanted = decode_plane(broken, header, 0, nets.store)
+    except CorruptError:
+        data = write_rcz(replace(file_of(header, [], nets.store), planes=[broken]))
+        with pytest.raises(Refused, match=r"decisions|behind|in use"):
+            second.decode(data, nets.folders)
+        return
+    data = data_of(nets, header, broken)
+    assert np.array_equal(second.decode(data, nets.folders)[0], wanted)
+    least, most = header.stored_range
+    assert least <= wanted.min() and wanted.max() <= most
