@@ -63,7 +63,7 @@ def test_a_refined_file_from_the_shell(dicom: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert f"ct depth {depths[-1]} refined level" in ran.stderr
     facts = json.loads(_run(dicom.parent, "info", "ct.rcz", "--json").stdout)
-    assert facts["header"]["depth"] == depths[-1]
-    assert facts["refinement"]["depth"] == 1
+    assert facts["first_plane"]["depth"] == depths[-1]
+    assert facts["first_plane"]["refinement"]["depth"] == 1
     assert facts["ratio"] == pytest.approx(8, rel=0.03)
     assert _run(dicom.parent, "test", "ct.rcz").stdout == "ct.rcz: ok\n"
