@@ -44,7 +44,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy --strict $(CHECKED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # Exit code 1 says that some files, here colour and multi-frame ones, cannot be measured yet.
 bench: $(VENV)/.bench
