@@ -18,7 +18,7 @@ from radcodec.codec.encoder import BaseEncoder, Encoder, network_of, peak_of
 from radcodec.codec.plans import Plan, Rules, load_rules
 from radcodec.codec.prepared import Prepared, prepare
 from radcodec.codec.search import plans_for
-from radcodec.codec.series import Request, Series, header_for
+from radcodec.codec.series import Request, Series, header_for, smaller_within_bound
 from radcodec.container.header import Header
 from radcodec.container.limits import Limits
 from radcodec.container.rcz import Quality, RczFile, RczReader
@@ -221,12 +221,14 @@ def compress_source(
     rules = load_rules(store.root)
     plans = plans_for(chosen, depth, refine, rules, store)
     # Who asks for a depth wants networks.
-    request = Request(chosen, plans, rules, target, depth is None and refine is None)
+    pixels = depth is None and refine is None
+    request = Request(chosen, plans, rules, target, pixels)
     origin = "png" if source.dataset is None else "dicom"
-    header = header_for(layout, chosen, origin, max_error)
-    series = Series(source, header, request, store)
+    series = Series(source, header_for(layout, chosen, origin, max_error), request, store)
     if bounded:
         limits.check_coding(layout.rows, layout.columns, layout.samples, series.searched())
+    series = smaller_within_bound(series)
+    header = series.header
     quality = series.write(out, verify=verify)
     reader = RczReader(out)
     if verify and (reader.header, reader.quality, reader.dataset) != (

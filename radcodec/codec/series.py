@@ -211,6 +211,12 @@ class Series:
         bases = self._bases if self.header.colour != "palette" else None
         return within_bound(image, bound, self.header, sample, bases)
 
+    def bounded_size(self) -> int:
+        """Bytes that the planes of a typical frame take within the header's bound."""
+        frame = self.source.frame(self.header.frames // 2)
+        coded = self._exact_frame(frame)
+        return sum(len(pack_plane(one.plane, self.header, n)) for n, one in enumerate(coded))
+
     def _unused(self, frame: Frame) -> tuple[tuple[int, bytes], ...]:
         """Bits above the stored ones that are in use, each as a mask."""
         if frame.unused is None:
@@ -501,3 +507,18 @@ def corrected(tried: dict[float, int], wanted: float) -> float:
         return math.sqrt(max(larger) * min(smaller))
     last = next(reversed(tried))
     return last * tried[last] / wanted
+
+
+def smaller_within_bound(series: Series) -> Series:
+    """The series, or one without loss in its place, where that is no larger.
+
+    Colours are transformed only without loss, which can save more than a small bound does.
+    """
+    header = series.header
+    if header.colour != "rgb" or not header.max_error:
+        return series
+    exact = header_for(series.source.layout, header.modality, header.source, 0)
+    if exact.transform == "none":
+        return series
+    other = Series(series.source, exact, series.request, series.models)
+    return other if other.bounded_size() <= series.bounded_size() else series

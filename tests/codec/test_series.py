@@ -153,6 +153,19 @@ def test_a_larger_bound_takes_fewer_bytes(models: ModelStore) -> None:
         assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == len(sizes)
 
 
+@pytest.mark.parametrize(("spread", "bound"), [(0, 0), (40, 1)])
+def test_colour_takes_no_more_bytes_within_a_bound_than_without_loss(
+    models: ModelStore, spread: int, bound: int
+) -> None:
+    """Nearly grey pictures in RGB gain more by the transform of colours than by a bound."""
+    grey = scene(1, 1, 90, 90, 8)
+    noise = np.random.default_rng(5).integers(-spread, spread + 1, (1, 3, 90, 90))
+    source = Frames(np.clip(grey + noise, 0, 255), 8, "RGB")
+    exact, within = (packed(source, models, max_error=error) for error in (0, 1))
+    assert within[1].size <= exact[1].size
+    assert within[1].max_error == RczReader(io.BytesIO(within[0])).header.max_error == bound
+
+
 def test_a_bound_that_is_not_kept_is_told(
     models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
