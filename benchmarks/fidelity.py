@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+#: Sequence Delimitation Item (PS3.5 7.5), little endian.
+_DELIMITER = bytes.fromhex("fe ff dd e0 00 00 00 00")
 #: May be made or corrected in any file: the image pixel description and the pixels.
 _PIXELS = frozenset(
     [
@@ -49,6 +52,9 @@ class DifferenceError(Exception):
 def read(path: Path) -> FileDataset:
     """Read a file as leniently as pydicom does, with a transfer syntax."""
     source = pydicom.dcmread(path, force=True)
+    if not len(source):
+        # pydicom gives up all elements of a file where the last delimiter of its pixel data lacks.
+        source = pydicom.dcmread(BytesIO(path.read_bytes() + _DELIMITER), force=True)
     if "TransferSyntaxUID" not in source.file_meta:
         implicit, little = source.original_encoding
         explicit = ExplicitVRBigEndian if little is False else ExplicitVRLittleEndian
