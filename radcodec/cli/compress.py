@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from radcodec.reading import ImageSource
 
 
+#: Largest bound on the error that can be asked for: steps of residuals take 16 bits.
+LARGEST_BOUND = 2**15 - 1
+
+
 @dataclass(frozen=True)
 class Settings:
     """How each file of a run is compressed; as the arguments of `radcodec.codec.compress_source`.
@@ -83,6 +87,7 @@ class CompressTask:
         source = Source(self.path)
         begin = time.perf_counter()
         with open_image(self.path, limits_of(settings.memory)) as image:
+            palette = image.layout.photometric == "PALETTE COLOR"
             if self.place is None:
                 buffer = io.BytesIO()
                 result = self._compress(image, buffer)
@@ -93,12 +98,17 @@ class CompressTask:
                     result = self._compress(image, file)
         seconds = time.perf_counter() - begin
         yield Message(_line(self.path, self.place, result, seconds))
-        if result.size > source.size:
+        larger = 0 < source.size < result.size
+        if larger:
+            advice = "the source is kept" if settings.remove else "keep the source"
+            if settings.max_error is None:
+                advice += ", or ask for a higher --ratio"
+            yield Message(f"{self.path}: the result is larger than its source; {advice}")
+        if palette and settings.max_error is None and settings.target.kind != "usual":
             yield Message(
-                f"{self.path}: the result is larger than its source, which is compressed "
-                "already; ask for a higher --ratio, or keep the source"
+                f"{self.path}: indices of a palette are kept exactly, whatever is asked for"
             )
-        if settings.remove and self.place is not None:
+        if settings.remove and self.place is not None and not larger:
             _verify(self.place, settings)
             source.remove(self.place.path)
 
@@ -181,7 +191,7 @@ def _verify(place: Place, settings: Settings) -> None:
 )
 @click.option(
     "--max-error",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, LARGEST_BOUND),
     metavar="E",
     help="Guarantee that no stored value is off by more than E; 0 for no loss at all.",
 )

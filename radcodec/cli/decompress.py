@@ -22,7 +22,7 @@ from radcodec.cli.options import (
     paths_argument,
     progress_option,
 )
-from radcodec.cli.outputs import Destination, Place, check_stdout, restored_name
+from radcodec.cli.outputs import SOURCE_ENDINGS, Destination, Place, check_stdout, restored_name
 from radcodec.cli.restoring import FrameNumbers, RegionType, Selection, write_dicom_file, write_png
 from radcodec.cli.sources import Source, open_file
 from radcodec.cli.storing import digest_of
@@ -234,8 +234,11 @@ def decompress(
             f"{named} goes with --to png: a DICOM file holds the stored values of whole frames, "
             "whose geometry its data set describes"
         )
+    option = "--to" if form is not None else None
     if raw or region is not None or reduce is not None:
+        option = "--raw" if raw else "--region" if region is not None else "--reduce"
         form = "png"
+    form = _form_of(output, form, option)
     selection = Selection(frames, region, int(reduce or 1))
     if remove and selection != Selection():
         raise UsageError("--rm would lose what --frames, --region or --reduce leave out")
@@ -249,25 +252,51 @@ def decompress(
     def plan(path: Path) -> DecompressTask:
         if to_stdout:
             return DecompressTask(path, None, settings)
-        ending = _ending(path, settings)
-        return DecompressTask(path, destination.place(path, restored_name(path, ending)), settings)
+        ending, numbers = _results(path, settings)
+        place = destination.place(path, restored_name(path, ending), numbers)
+        return DecompressTask(path, place, settings)
 
     run_tasks(files, plan, action="restoring", jobs=jobs, progress=not no_progress)
 
 
-def _ending(path: Path, settings: Settings) -> str:
-    """Ending of the file that `path` is restored to, by what its header says."""
+def _form_of(output: Path | None, form: str | None, option: str | None) -> str | None:
+    """What to write, where the name of the output has an ending that says so.
+
+    Parameters
+    ----------
+    output : Path or None
+        File or folder.
+    form : str or None
+        As asked for.
+    option : str or None
+        Name of the option that asks for it.
+    """
+    if output is None or output.is_dir():
+        return form
+    ending = output.suffix.lower()
+    named = "png" if ending == ".png" else "dcm" if ending in SOURCE_ENDINGS else None
+    if named is not None and form not in (None, named):
+        raise UsageError(
+            f"-o {output} has the ending of another kind of file than {option} writes; "
+            f"give it {_ENDINGS[str(form)]}"
+        )
+    return named or form
+
+
+def _results(path: Path, settings: Settings) -> tuple[str, list[int]]:
+    """Ending of the files that `path` is restored to, and their numbers if there are several."""
     from radcodec.container.rcz import RczReader
 
     with open_file(path) as file:
-        source = RczReader(file, limits_of(settings.memory), check=False).header.source
-    form = settings.form or _default_form(source)
-    if settings.remove and form == "png" and source == "dicom":
+        header = RczReader(file, limits_of(settings.memory), check=False).header
+    form = settings.form or _default_form(header.source)
+    if settings.remove and form == "png" and header.source == "dicom":
         raise UsageError(
             f"{path}: --rm would lose the DICOM data set, which a PNG cannot hold; "
             "leave --rm out or restore to DICOM"
         )
-    return _ENDINGS[form]
+    frames = settings.selection.frames_of(header) if form == "png" else ()
+    return _ENDINGS[form], [index + 1 for index in frames] if len(frames) > 1 else []
 
 
 def _default_form(source: str) -> str:

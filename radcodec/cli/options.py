@@ -79,9 +79,30 @@ class PositiveFloat(click.ParamType[float]):
         return number
 
 
+class PathType(click.Path):
+    """A path; an empty one, as of a variable that is not set, is not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn text into a path, or fail with a usage error."""
+        if not os.fspath(value):
+            self.fail("the path is empty; give one, such as . for this folder", param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+class OutputType(PathType):
+    """A file, or a folder that exists: a name that ends in a slash can only be the latter."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn text into a path, or fail with a usage error."""
+        path = super().convert(value, param, ctx)
+        if os.fspath(value).endswith(os.sep) and not path.is_dir():
+            self.fail(f"{value} is not an existing folder; make it first", param, ctx)
+        return path
+
+
 #: One file or folder, as given; whether it exists and can be read is for the command to find
 #: out: one of several that cannot be must not stop the others.
-PATH: click.Path = click.Path(path_type=Path, readable=False)
+PATH = PathType(path_type=Path, readable=False)
 
 paths_argument = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
 
@@ -135,7 +156,7 @@ output_options = _combine(
     click.option(
         "-o",
         "--output",
-        type=PATH,
+        type=OutputType(path_type=Path, readable=False),
         metavar="OUT",
         help="File to write, or an existing folder to write into.",
     ),
@@ -190,7 +211,9 @@ class ByteCount(click.ParamType[int]):
         """Turn text into bytes, or fail with a usage error."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", str(value).strip().upper())
+        found = re.fullmatch(
+            r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?)(?:I?B)?", str(value).strip().upper()
+        )
         if not found:
             self.fail(f"{value!r} is not a size such as 512M or 2GiB", param, ctx)
         size = int(float(found[1]) * 1024 ** " KMGT".index(found[2] or " "))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -170,8 +170,17 @@ class Destination:
         self._sources = {_real(path) for path in sources}
         self._claimed: dict[Path, Path] = {}
 
-    def place(self, source: Path, name: str) -> Place:
+    def place(self, source: Path, name: str, numbers: Sequence[int] = ()) -> Place:
         """Return the place for the result of `source`, whose default name is `name`.
+
+        Parameters
+        ----------
+        source : Path
+            The source.
+        name : str
+            What to call the result where nothing else is said.
+        numbers : sequence of int
+            Where several files come of it, the number of each, see `Place.numbered`.
 
         Raises
         ------
@@ -188,6 +197,12 @@ class Destination:
             path = self._output / name
         else:
             path = self._output
+        place = Place(path, self._force, self._mirror is not None)
+        for written in [place.numbered(number).path for number in numbers] or [path]:
+            self._claim(written, source)
+        return place
+
+    def _claim(self, path: Path, source: Path) -> None:
         with contextlib.suppress(OSError):
             if path.samefile(source):
                 raise UsageError(f"{path} is the source itself; give another output")
@@ -201,7 +216,6 @@ class Destination:
                 "or use --output-dir-mirror"
             )
         refuse_existing(path, self._force)
-        return Place(path, self._force, self._mirror is not None)
 
 
 def _real(path: Path) -> Path:
@@ -211,5 +225,7 @@ def _real(path: Path) -> Path:
 
 def _below_root(source: Path) -> Path:
     if ".." in source.parts:
-        raise UsageError(f"{source}: --output-dir-mirror takes no path with '..' in it")
+        raise UsageError(
+            f"{source}: --output-dir-mirror takes no path with '..' in it; give one without"
+        )
     return source.relative_to(source.anchor) if source.is_absolute() else source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -100,6 +101,8 @@ class Source:
                 f"{self.path}: changed after it was read, so {written} is not its result; "
                 "both are kept, run it again with -f"
             )
+        if not self.path.is_file():
+            raise OutputError(f"{self.path}: is no ordinary file, so it is kept; leave --rm out")
         try:
             self.path.unlink()
         except OSError as error:
@@ -111,4 +114,7 @@ class Source:
 
 def _stamp(path: Path) -> tuple[int, int, int, int]:
     facts = os.stat(path)
+    if not stat.S_ISREG(facts.st_mode):
+        # Of a pipe, times and size change as it is read.
+        return 0, 0, facts.st_ino, facts.st_dev
     return facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_dev

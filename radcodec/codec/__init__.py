@@ -228,8 +228,8 @@ def compress_source(
     if bounded:
         limits.check_coding(layout.rows, layout.columns, layout.samples, series.searched())
     series = smaller_within_bound(series)
-    header = series.header
     quality = series.write(out, verify=verify)
+    header = series.header
     reader = RczReader(out)
     if verify and (reader.header, reader.quality, reader.dataset) != (
         header,

@@ -10,6 +10,7 @@ from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder
 from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import REFINING_DEPTH, Plan, Rules
 from radcodec.codec.prepared import Prepared
+from radcodec.container.rcz import FIXED_BYTES
 from radcodec.errors import ModelNotFoundError, UsageError
 from radcodec.network.store import ModelStore
 from radcodec.quantising.levels import LEVELS
@@ -249,6 +250,7 @@ class Search:
         An image so small that headers alone fill the size gets the usual quality.
         """
         wanted = self.prepared.image.uncompressed_bytes / USUAL_RATIO_OF[self.modality]
+        wanted += FIXED_BYTES + self.prepared.dataset_size
         found = self.by_size(wanted) or self._best_within(wanted)
         return found or self.by_step(self.step_of_quality(USUAL_QUALITY))
 

@@ -42,12 +42,14 @@ _COLOURS = {
 }
 #: Most pixels, all samples counted, of the frames that a search looks at.
 SAMPLED_PIXELS = 2**21
+#: Rows, and columns, that are taken together from a frame that is larger.
+RUN = 128
 #: Most frames of them.
 SAMPLED_FRAMES = 6
 #: Depth and nominal steps of networks that are tried beneath what is coded within a bound.
 BASE_DEPTH, BASE_STEPS = 3, (0.3, 0.1)
 #: Most times that a whole series is coded to meet its size.
-PASSES = 3
+PASSES = 5
 #: Range and precision of the search for a step, both as binary logarithms.
 _FINEST, _COARSEST, _PRECISION = -10.0, 1.0, 0.02
 #: How much finer one sample is tried, again and again, to use up a size.
@@ -88,6 +90,7 @@ def header_for(layout: Layout, modality: str, source: str, max_error: int | None
     # The bound is one of samples: differences of colours would have to be nearer than it.
     transformable = colour == "rgb" and not layout.signed and max_error in (None, 0)
     transformable = transformable and layout.bits_stored <= TRANSFORMABLE_BITS
+    bound = None if max_error is None else min(max_error, 2**layout.bits_stored - 1)
     return Header(
         modality=modality,
         bits_allocated=layout.bits_allocated,
@@ -101,7 +104,7 @@ def header_for(layout: Layout, modality: str, source: str, max_error: int | None
         frames=layout.frames,
         colour=colour,
         transform="ycocg-r" if transformable else "none",
-        max_error=0 if colour == "palette" else max_error,
+        max_error=0 if colour == "palette" else bound,
     )
 
 
@@ -151,7 +154,8 @@ class Series:
     ) -> None:
         self.source, self.header, self.request, self.models = source, header, request, models
         self._kept: dict[int, list[Search]] = {}
-        # Where the same steps serve all frames to meet a size: both, to be corrected by the outcome.
+        # Where a size is to be met: it, and the steps that serve all frames, to be corrected by
+        # the outcome.
         self._steps: Steps | None = None
         self._wanted = 0.0
 
@@ -237,11 +241,13 @@ class Series:
         if self.header.max_error is not None:
             return self._exact_frame
         if target.kind in ("usual", "ratio", "bpp"):
-            wanted = self._wanted_bytes(target)
+            self._wanted = wanted = self._wanted_bytes(target)
             if self._exact_size() <= wanted:
+                # Recorded, so that a file that is not verified is known to be exact too.
+                self.header = replace(self.header, max_error=0)
                 return self._exact_frame
             if self.header.plane_count > 1:
-                self._steps, self._wanted = self._steps_of_size(wanted), wanted
+                self._steps = self._steps_of_size(wanted)
                 return self._by_step(self._steps)
         if target.kind == "psnr" and self.header.samples > 1:
             return self._colour_of_psnr
@@ -258,8 +264,12 @@ class Series:
         header = self.header
         if target.kind == "bpp":
             return target.value * header.rows * header.columns * header.frames / 8
-        ratio = USUAL_RATIO_OF[header.modality] if target.kind == "usual" else target.value
-        return header.uncompressed_bytes / ratio
+        if target.kind == "usual":
+            # What radiologists have accepted is a ratio of pixels: a large data set must not
+            # take the room of the image.
+            pixels = header.uncompressed_bytes / USUAL_RATIO_OF[header.modality]
+            return pixels + self._fixed_bytes()
+        return header.uncompressed_bytes / target.value
 
     def _sampled(self) -> list[int]:
         """Frames that a search looks at, evenly spread."""
@@ -268,17 +278,38 @@ class Series:
         count = min(max(SAMPLED_PIXELS // each, 1), SAMPLED_FRAMES, header.frames)
         return sorted({round((n + 0.5) * header.frames / count - 0.5) for n in range(count)})
 
+    def _sampled_shape(self) -> tuple[int, int]:
+        """Rows and columns of each of these frames that a search looks at."""
+        header = self.header
+        each = header.rows * header.columns * header.samples
+        if header.plane_count == 1 or each <= SAMPLED_PIXELS:
+            return header.rows, header.columns
+        part = math.sqrt(SAMPLED_PIXELS / each)
+        return math.ceil(header.rows * part), math.ceil(header.columns * part)
+
+    def _is_sampled_whole(self) -> bool:
+        """Whether a search sees all there is, so that sizes are known beforehand."""
+        header = self.header
+        whole = self._sampled_shape() == (header.rows, header.columns)
+        return whole and len(self._sampled()) == header.frames
+
     def searched(self) -> int:
         """Samples of the frames that are kept while a target is sought."""
         header = self.header
         if header.plane_count == 1 or header.max_error is not None:
             return 0
-        return len(self._sampled()) * header.rows * header.columns * header.samples
+        if self.request.target.kind == "psnr":
+            return header.rows * header.columns * header.samples
+        rows, columns = self._sampled_shape()
+        return len(self._sampled()) * rows * columns * header.samples
 
     def _searches(self, index: int) -> list[Search]:
-        """The searches of a frame's planes, kept for frames that are sampled."""
+        """The searches of a frame's planes, or of parts of them, kept for frames that are sampled."""
         if index not in self._kept:
-            images = self.images(self.source.frame(index))
+            frame = self.source.frame(index)
+            rows, columns = self._sampled_shape()
+            down, across = spread(self.header.rows, rows), spread(self.header.columns, columns)
+            images = self.images(Frame(frame.planes[:, down[:, None], across]))
             self._kept[index] = [self._search(image) for image in images]
         return self._kept[index]
 
@@ -296,22 +327,24 @@ class Series:
 
     def _extrapolated(self, sizes: list[int]) -> float:
         """Size of the file where the sampled planes take so many bytes."""
-        whole = sum(sizes) * self.header.frames / len(self._sampled())
+        rows, columns = self._sampled_shape()
+        part = len(self._sampled()) * rows * columns
+        whole = sum(sizes) * self.header.frames * self.header.rows * self.header.columns / part
         return whole + self._fixed_bytes()
 
     def _exact_size(self) -> float:
         """Size of the file without any loss, from the sampled frames; cheap codings alone."""
+        rows, columns = self._sampled_shape()
+        header = replace(self.header, rows=rows, columns=columns)
         sizes = []
         for index in self._sampled():
             for sample, search in enumerate(self._searches(index)):
-                coded = self._without_loss(search.prepared, sample)
-                sizes.append(len(pack_plane(coded.plane, self.header, sample)))
+                candidates = [as_pixels(search.prepared, 1, header)]
+                jpegls = as_jpegls(search.prepared.image, 0, header, sample)
+                candidates += [jpegls] if jpegls else []
+                coded = smallest(candidates, header, sample)
+                sizes.append(len(pack_plane(coded.plane, header, sample)))
         return self._extrapolated(sizes)
-
-    def _without_loss(self, prepared: Prepared, sample: int) -> Coded:
-        candidates = [as_pixels(prepared, 1, self.header)]
-        jpegls = as_jpegls(prepared.image, 0, self.header, sample)
-        return smallest([*candidates, *([jpegls] if jpegls else [])], self.header, sample)
 
     def _exact_frame(self, frame: Frame) -> list[Coded]:
         return [self.exactly(image, n) for n, image in enumerate(self.images(frame))]
@@ -435,10 +468,18 @@ class Series:
         VerificationError
             A bound on the error is not kept.
         """
+        asked = self.header
         code = self.coder()
         quality, size = self._pass(out, code, verify)
-        if self._steps is None or len(self._sampled()) == self.header.frames:
-            return quality  # nothing to correct: the size was known beforehand
+        if self._wanted == 0 or asked.plane_count == 1 or self._is_sampled_whole():
+            return quality  # nothing to correct: there is no size to meet, or it was known
+        if self._steps is None:
+            if size <= self._wanted * (1 + TOLERANCE):
+                return quality
+            # Without loss it is larger than what was sampled made expect.
+            self.header = asked
+            self._steps = self._steps_of_size(self._wanted)
+            quality, size = self._pass(out, self._by_step(self._steps), verify)
         tried = {1.0: size}
         while len(tried) < PASSES and self._missed(size) > TOLERANCE:
             factor = corrected(tried, self._wanted)
@@ -450,7 +491,7 @@ class Series:
         return quality
 
     def _missed(self, size: int) -> float:
-        return abs(size / self._wanted - 1)
+        return abs(math.log(size / self._wanted))
 
     def _by_factor(self, factor: float) -> Callable[[Frame], list[Coded]]:
         """Code with the steps that were found, all coarser or finer."""
@@ -489,6 +530,15 @@ def restored(coded: list[Coded], header: Header) -> NDArray[np.int32]:
     """The frame (samples, rows, columns) that planes decode to."""
     planes = np.stack([one.decoded for one in coded])
     return inverse(planes, header.bits_stored) if header.transform == "ycocg-r" else planes
+
+
+def spread(length: int, kept: int) -> NDArray[np.intp]:
+    """`kept` of `length` places, ascending, in runs of about `RUN` that are evenly spread."""
+    runs = np.array_split(np.arange(kept), math.ceil(kept / RUN))
+    left_out = length - kept
+    return np.concatenate(
+        [run + int(left_out * (n + 0.5) / len(runs)) for n, run in enumerate(runs)]
+    )
 
 
 def corrected(tried: dict[float, int], wanted: float) -> float:

@@ -99,7 +99,10 @@ def check_signature(data: bytes) -> None:
                 "the signature of the .rcz file is damaged, as by a transfer in text mode; "
                 "get the file again in binary mode"
             )
-        raise FormatError("this is not an .rcz file: it does not start with the .rcz signature")
+        raise FormatError(
+            "this is not an .rcz file: it does not start with the .rcz signature; "
+            "give one that radcodec compress wrote"
+        )
     if len(data) < SIGNATURE_LENGTH:
         raise _truncated(f"after {len(data)} bytes, within its signature")
     _, major, minor, _, needed = _SIGNATURE.unpack_from(data)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import BinaryIO
 
+from radcodec.container.chunks import MAGIC
 from radcodec.container.limits import Limits
-from radcodec.errors import DicomError, InputError, PngError
+from radcodec.errors import DicomError, InputError, LimitError, PngError
 from radcodec.reading.grey import grey_image
 from radcodec.reading.image import GreyImage, ImageSource
 
@@ -36,8 +39,12 @@ def open_image(path: Path, limits: Limits | None = None) -> ImageSource:
     LimitError
         It is larger than the limits allow.
     """
+    stream: BinaryIO
     try:
         stream = path.open("rb")
+        if not stream.seekable():
+            with stream:
+                stream = _held(stream, path, limits or Limits())
         signature = stream.read(len(PNG_SIGNATURE))
     except OSError as error:
         reason = error.strerror or str(error)
@@ -46,13 +53,31 @@ def open_image(path: Path, limits: Limits | None = None) -> ImageSource:
     if signature == PNG_SIGNATURE:
         from radcodec.reading.png import PngSource
 
-        return PngSource(stream, str(path), limits, path)
+        return PngSource(
+            stream, str(path), limits, path if isinstance(stream, io.BufferedReader) else None
+        )
     from radcodec.reading.dicom import DicomSource, looks_like_dicom
 
     if not looks_like_dicom(stream):
         stream.close()
+        if signature == MAGIC:
+            raise InputError(f"{path}: an .rcz file; restore it with radcodec decompress")
         raise InputError(f"{path}: neither a DICOM nor a PNG file; give one of those")
-    return DicomSource(stream, str(path), limits, path)
+    return DicomSource(
+        stream, str(path), limits, path if isinstance(stream, io.BufferedReader) else None
+    )
+
+
+def _held(pipe: BinaryIO, path: Path, limits: Limits) -> BinaryIO:
+    """What a pipe gives, in memory."""
+    most = limits.memory // 4
+    data = pipe.read(most + 1)
+    if len(data) > most:
+        raise LimitError(
+            f"{path}: more than {most} bytes come through a pipe; give a file, or a higher "
+            "--memory-limit"
+        )
+    return io.BytesIO(data)
 
 
 def read_image(path: Path) -> GreyImage:

@@ -314,3 +314,51 @@ def test_real_files_are_kept_exactly(models: ModelStore, name: str) -> None:
         else:
             assert back.unused is not None and np.array_equal(frame.unused, back.unused)
     assert decoder.reader.dataset == dataset
+
+
+def test_parts_of_large_colour_frames_are_sampled(
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory for a search does not grow with the frame, and the size is met all the same."""
+    monkeypatch.setattr(series_module, "SAMPLED_PIXELS", 3 * 80 * 80)
+    monkeypatch.setattr(series_module, "RUN", 20)
+    planes = scene(1, 3, 160, 150)
+    planes[:, :, :50] //= 16
+    _, summary = packed(Frames(planes, 8, "RGB"), models, Target("ratio", 20))
+    assert summary.ratio == pytest.approx(20, rel=TOLERANCE)
+    assert summary.psnr is not None and summary.psnr < math.inf
+
+
+def test_what_seemed_small_enough_without_loss_may_not_be(
+    models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series_module, "SAMPLED_PIXELS", 3 * 40 * 40)
+    planes = scene(1, 3, 160, 150)
+    planes[:, :, 60:100, 30:70] = 7
+    exact = packed(Frames(planes, 8, "RGB"), models, max_error=0)[1].ratio
+    data, summary = packed(Frames(planes, 8, "RGB"), models, Target("ratio", 1.2 * exact))
+    assert summary.ratio > exact and summary.psnr != math.inf
+    assert RczReader(io.BytesIO(data)).header.max_error is None
+
+
+@pytest.mark.parametrize(
+    ("length", "kept", "first", "last"),
+    [(9, 9, 0, 8), (1000, 128, 436, 563), (1000, 256, 186, 813)],
+)
+def test_places_are_spread_in_runs(length: int, kept: int, first: int, last: int) -> None:
+    places = series_module.spread(length, kept)
+    assert places.size == kept and (np.diff(places) > 0).all()
+    assert (places[0], places[-1]) == (first, last)
+    assert (np.diff(places) == 1).sum() >= kept - 1 - kept // 128
+
+
+def test_exact_files_say_so_without_verification(models: ModelStore) -> None:
+    source = Frames(scene(1, 1, 90, 90) // 64, 8)
+    data, _ = packed(source, models, Target("ratio", 1.2), verify=False)
+    assert RczReader(io.BytesIO(data)).header.max_error == 0
+
+
+def test_a_bound_beyond_the_range_is_the_range(models: ModelStore) -> None:
+    source = Frames(scene(1, 1, 30, 30), 8)
+    data, _ = packed(source, models, max_error=1000)
+    assert RczReader(io.BytesIO(data)).header.max_error == 255
