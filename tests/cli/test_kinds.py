@@ -79,7 +79,7 @@ def test_no_loss_of_any_kind_of_image(tmp_path: Path, name: str, colour: str) ->
     ("name", "words"),
     [
         ("examples_rgb_color.dcm", ["--quality", "50"]),
-        ("examples_rgb_color.dcm", ["--max-error", "3"]),
+        ("examples_rgb_color.dcm", ["--max-error", "20"]),
         ("emri_small.dcm", ["--quality", "50"]),
         ("emri_small.dcm", ["--max-error", "3"]),
         ("emri_small.dcm", ["--ratio", "9"]),
@@ -92,7 +92,7 @@ def test_what_is_lost_is_what_is_recorded(tmp_path: Path, name: str, words: list
     wrong = np.abs(_pixels(back) - _pixels(source))
     assert wrong.max() == found["quality"]["max_error"] > 0
     if words[0] == "--max-error":
-        assert wrong.max() <= 3
+        assert wrong.max() <= int(words[1])
     if words[0] == "--ratio":
         assert found["ratio"] == pytest.approx(9, rel=0.06)
     restored = pydicom.dcmread(back)
