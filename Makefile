@@ -46,7 +46,7 @@ test: $(VENV)/.dev
 	$(BIN)/mypy --strict $(CHECKED)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-# Exit code 1 says that some files, here colour and multi-frame ones, cannot be measured yet.
+# Exit code 1 says that some files, here colour and multi-frame ones, cannot be measured.
 bench: $(VENV)/.bench
 	$(BIN)/radcodec bench "$$($(BIN)/python -c 'import data_store; print(data_store.__path__[0])')/data" \
 		-o bench-report $(ARGS) || test $$? -eq 1

@@ -199,7 +199,7 @@ def as_table(rows: list[Row]) -> Table:
         table.add_row(
             row.file,
             row.modality,
-            f"{row.depth}+1" if row.refined else str(row.depth),
+            f"{row.depth}+1" if row.refined else str(row.depth or "pixels"),
             str(row.original_bytes),
             str(row.rcz_bytes),
             f"{row.ratio:.2f}",
