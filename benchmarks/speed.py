@@ -22,6 +22,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.bench.own import whole_file
 from radcodec.codec import BaseEncoder, Encoder, Plan, decompress, peak_of, prepare
 from radcodec.codec.encoder import SERVED_BY
 from radcodec.codec.layer import decode_tiles
@@ -106,7 +107,7 @@ def own_timings(
             Encoder(BaseEncoder(prepare(image), modality, plan.depth, models), plan).file(level)
         )
 
-    data = encode_all()
+    data = whole_file(encoder, level)
     decode_entropy()
     encoding = [
         timed("networks", pixels, runs, encode_networks),
