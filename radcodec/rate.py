@@ -127,15 +127,40 @@ def closest_level(size_at: Callable[[int], float], wanted: float) -> int:
     return min(known, key=lambda level: abs(known[level]))
 
 
-def coarsest_level(psnr_at: Callable[[int], float], wanted: float) -> int | None:
-    """Coarsest level that reaches a PSNR; None where the finest does not."""
-    if psnr_at(0) < wanted:
-        return None
-    low, high = 0, LEVELS
+def usual_bytes(uncompressed: float, modality: str, fixed: float) -> float:
+    """Size of a whole file at the usual ratio.
+
+    What radiologists have accepted is a ratio of pixels: a large data set must not take the room
+    of the image.
+
+    Parameters
+    ----------
+    uncompressed : float
+        Bytes of the pixels.
+    modality : str
+        Key of `USUAL_RATIO_OF`.
+    fixed : float
+        Bytes of data set and headers.
+    """
+    return uncompressed / USUAL_RATIO_OF[modality] + fixed
+
+
+def last_that(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The last of low to high - 1 for which something holds that holds up to some number.
+
+    It is taken to hold for low without being asked.
+    """
     while high - low > 1:
         middle = (low + high) // 2
-        if psnr_at(middle) >= wanted:
+        if holds(middle):
             low = middle
         else:
             high = middle
     return low
+
+
+def coarsest_level(psnr_at: Callable[[int], float], wanted: float) -> int | None:
+    """Coarsest level that reaches a PSNR; None where the finest does not."""
+    if psnr_at(0) < wanted:
+        return None
+    return last_that(lambda level: psnr_at(level) >= wanted, 0, LEVELS)

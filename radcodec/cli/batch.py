@@ -13,7 +13,7 @@ from radcodec.cli.jobs import run_jobs
 from radcodec.cli.options import note
 from radcodec.cli.outputs import RCZ_ENDING, SOURCE_ENDINGS
 from radcodec.cli.progress import FileProgress
-from radcodec.cli.sources import read_file, refuse_folder
+from radcodec.cli.sources import refuse_folder
 from radcodec.cli.stopping import terminable
 from radcodec.cli.tasks import SOME_FAILED, Failure, Message, Task, attempt
 from radcodec.errors import InputError
@@ -23,7 +23,6 @@ __all__ = [
     "collect",
     "is_image",
     "is_rcz",
-    "read_file",
     "refuse_folder",
     "run_batch",
     "run_tasks",

@@ -33,7 +33,7 @@ class CheckTask:
         """Do it; raises as `radcodec.codec.Decoder`."""
         from radcodec.codec import Decoder
 
-        with open_file(self.path) as file:
+        with open_file(self.path, self.memory) as file:
             decoder = Decoder(file, limits=limits_of(self.memory))
             for _ in decoder.frames():
                 pass

@@ -87,7 +87,7 @@ class DecompressTask:
 
         settings = self.settings
         source = Source(self.path)
-        with open_file(self.path) as file:
+        with open_file(self.path, settings.memory) as file:
             whole = settings.selection == Selection()
             decoder = Decoder(file, limits=limits_of(settings.memory), check=whole)
             if settings.remove and decoder.reader.quality is None:
@@ -228,17 +228,16 @@ def decompress(
     stored values.  Several frames become as many PNG files, scan.0001.png and so on.
     """
     check_output_options(output, to_stdout, mirror, remove, jobs)
-    if form == "dcm" and (raw or region is not None or reduce is not None):
-        named = "--raw" if raw else "--region" if region is not None else "--reduce"
+    given = {"--raw": raw, "--region": region is not None, "--reduce": reduce is not None}
+    png_option = next((option for option, there in given.items() if there), None)
+    if form == "dcm" and png_option is not None:
         raise UsageError(
-            f"{named} goes with --to png: a DICOM file holds the stored values of whole frames, "
+            f"{png_option} goes with --to png: a DICOM file holds the stored values of whole frames, "
             "whose geometry its data set describes"
         )
-    option = "--to" if form is not None else None
-    if raw or region is not None or reduce is not None:
-        option = "--raw" if raw else "--region" if region is not None else "--reduce"
+    if png_option is not None:
         form = "png"
-    form = _form_of(output, form, option)
+    form = _form_of(output, form, png_option or "--to")
     selection = Selection(frames, region, int(reduce or 1))
     if remove and selection != Selection():
         raise UsageError("--rm would lose what --frames, --region or --reduce leave out")
@@ -259,7 +258,7 @@ def decompress(
     run_tasks(files, plan, action="restoring", jobs=jobs, progress=not no_progress)
 
 
-def _form_of(output: Path | None, form: str | None, option: str | None) -> str | None:
+def _form_of(output: Path | None, form: str | None, option: str) -> str | None:
     """What to write, where the name of the output has an ending that says so.
 
     Parameters
@@ -268,8 +267,8 @@ def _form_of(output: Path | None, form: str | None, option: str | None) -> str |
         File or folder.
     form : str or None
         As asked for.
-    option : str or None
-        Name of the option that asks for it.
+    option : str
+        Name of the option that asks for it, where one does.
     """
     if output is None or output.is_dir():
         return form
@@ -287,7 +286,7 @@ def _results(path: Path, settings: Settings) -> tuple[str, list[int]]:
     """Ending of the files that `path` is restored to, and their numbers if there are several."""
     from radcodec.container.rcz import RczReader
 
-    with open_file(path) as file:
+    with open_file(path, settings.memory) as file:
         header = RczReader(file, limits_of(settings.memory), check=False).header
     form = settings.form or _default_form(header.source)
     if settings.remove and form == "png" and header.source == "dicom":

@@ -63,7 +63,7 @@ def info(paths: tuple[Path, ...], recursive: bool, as_json: bool, memory: int) -
     files = collect(paths, recursive=recursive, wanted=is_rcz)
 
     def work(path: Path) -> None:
-        with open_file(path) as file:
+        with open_file(path, memory) as file:
             facts = {"file": str(path), **describe_file(file, limits_of(memory))}
         click.echo(json.dumps(facts, allow_nan=False) if as_json else _as_text(facts))
 

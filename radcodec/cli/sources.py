@@ -1,9 +1,8 @@
-"""Source files: read as a whole, watched for changes, and deleted only when that is safe."""
+"""Source files: watched for changes, and deleted only when that is safe."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import stat
 from collections.abc import Iterator
@@ -23,28 +22,25 @@ def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"{path}: cannot be read: {error.strerror or error}; check the path")
 
 
-def read_file(path: Path) -> bytes:
-    """Return the bytes of a file; `InputError` where it cannot be read."""
-    refuse_folder(path)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
 @contextlib.contextmanager
-def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading; `InputError` where it cannot be read."""
+def open_file(path: Path, memory: int) -> Iterator[BinaryIO]:
+    """Open a file for reading.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    LimitError
+        It is a pipe, and more comes through it than may be held of so many bytes of `memory`.
+    """
+    from radcodec.reading.pipes import seekable
+
     refuse_folder(path)
     try:
-        file = path.open("rb")
+        file = seekable(path.open("rb"), path, memory)
     except OSError as error:
         raise _unreadable(path, error) from error
     with file:
-        if not file.seekable():
-            # A pipe, which has no end to look at first.
-            yield io.BytesIO(file.read())
-            return
         yield file
 
 

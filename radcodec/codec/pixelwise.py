@@ -17,6 +17,7 @@ from radcodec.container.planes import Plane, pack_plane
 from radcodec.container.rcz import FIXED_BYTES, RczFile
 from radcodec.entropy.residual import NEAREST
 from radcodec.metrics.quality import psnr
+from radcodec.rate import last_that
 
 #: Rounding of large steps, and of small ones in turn, so that sizes lie close to each other.
 ROUNDING, ROUNDINGS = 96, (112, 96, 80)
@@ -97,25 +98,16 @@ class PixelEncoder:
 
     def within(self, wanted: float) -> int | None:
         """The finest level whose file is no larger than wanted, None where the coarsest is."""
-        low, high = -1, len(LADDER)
-        while high - low > 1:
-            middle = (low + high) // 2 if low >= 0 or high < len(LADDER) else _FIRST_TRIED
-            if self.size(middle) <= wanted:
-                high = middle
-            else:
-                low = middle
-        return high if high < len(LADDER) else None
+        if self.size(_FIRST_TRIED) <= wanted:
+            low, high = -1, _FIRST_TRIED
+        else:
+            low, high = _FIRST_TRIED, len(LADDER)
+        level = 1 + last_that(lambda level: self.size(level) > wanted, low, high)
+        return level if level < len(LADDER) else None
 
     def reaching(self, wanted: float) -> int:
         """The coarsest level that reaches a PSNR in dB; the finest, without loss, always does."""
-        low, high = 0, len(LADDER)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self.psnr(middle) >= wanted:
-                low = middle
-            else:
-                high = middle
-        return low
+        return last_that(lambda level: self.psnr(level) >= wanted, 0, len(LADDER))
 
 
 #: Level to begin a search with.

@@ -50,8 +50,12 @@ class Prepared:
     @cached_property
     def dataset_size(self) -> int:
         """Bytes that the data set takes in a file."""
-        dataset = self.image.dataset
-        return 0 if dataset is None else len(dataset_chunk(dataset))
+        return dataset_bytes(self.image.dataset)
+
+
+def dataset_bytes(dataset: bytes | None) -> int:
+    """Bytes that a data set takes in a file."""
+    return 0 if dataset is None else len(dataset_chunk(dataset))
 
 
 def _affordable(background: Background) -> tuple[Background, bytes] | None:

@@ -17,11 +17,11 @@ from radcodec.quantising.levels import LEVELS
 from radcodec.rate import (
     TOLERANCE,
     USUAL_QUALITY,
-    USUAL_RATIO_OF,
     Target,
     closest_level,
     coarsest_level,
     step_of_quality,
+    usual_bytes,
 )
 
 #: An encoder and a level of it.
@@ -249,8 +249,8 @@ class Search:
 
         An image so small that headers alone fill the size gets the usual quality.
         """
-        wanted = self.prepared.image.uncompressed_bytes / USUAL_RATIO_OF[self.modality]
-        wanted += FIXED_BYTES + self.prepared.dataset_size
+        fixed = FIXED_BYTES + self.prepared.dataset_size
+        wanted = usual_bytes(self.prepared.image.uncompressed_bytes, self.modality, fixed)
         found = self.by_size(wanted) or self._best_within(wanted)
         return found or self.by_step(self.step_of_quality(USUAL_QUALITY))
 

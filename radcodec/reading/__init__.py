@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import BinaryIO
 
 from radcodec.container.chunks import MAGIC
 from radcodec.container.limits import Limits
-from radcodec.errors import DicomError, InputError, LimitError, PngError
+from radcodec.errors import DicomError, InputError, PngError
 from radcodec.reading.grey import grey_image
 from radcodec.reading.image import GreyImage, ImageSource
+from radcodec.reading.pipes import seekable
 
 __all__ = ["PNG_SIGNATURE", "GreyImage", "ImageSource", "open_image", "read_image"]
 
@@ -39,23 +38,20 @@ def open_image(path: Path, limits: Limits | None = None) -> ImageSource:
     LimitError
         It is larger than the limits allow.
     """
-    stream: BinaryIO
     try:
-        stream = path.open("rb")
-        if not stream.seekable():
-            with stream:
-                stream = _held(stream, path, limits or Limits())
+        opened = path.open("rb")
+        stream = seekable(opened, path, (limits or Limits()).memory)
         signature = stream.read(len(PNG_SIGNATURE))
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"{path}: cannot be read: {reason}; check the path") from error
+    # What came through a pipe has no file that could change.
+    watched = path if stream is opened else None
     # The readers import their libraries only when a file needs them.
     if signature == PNG_SIGNATURE:
         from radcodec.reading.png import PngSource
 
-        return PngSource(
-            stream, str(path), limits, path if isinstance(stream, io.BufferedReader) else None
-        )
+        return PngSource(stream, str(path), limits, watched)
     from radcodec.reading.dicom import DicomSource, looks_like_dicom
 
     if not looks_like_dicom(stream):
@@ -63,21 +59,7 @@ def open_image(path: Path, limits: Limits | None = None) -> ImageSource:
         if signature == MAGIC:
             raise InputError(f"{path}: an .rcz file; restore it with radcodec decompress")
         raise InputError(f"{path}: neither a DICOM nor a PNG file; give one of those")
-    return DicomSource(
-        stream, str(path), limits, path if isinstance(stream, io.BufferedReader) else None
-    )
-
-
-def _held(pipe: BinaryIO, path: Path, limits: Limits) -> BinaryIO:
-    """What a pipe gives, in memory."""
-    most = limits.memory // 4
-    data = pipe.read(most + 1)
-    if len(data) > most:
-        raise LimitError(
-            f"{path}: more than {most} bytes come through a pipe; give a file, or a higher "
-            "--memory-limit"
-        )
-    return io.BytesIO(data)
+    return DicomSource(stream, str(path), limits, watched)
 
 
 def read_image(path: Path) -> GreyImage:

@@ -142,3 +142,13 @@ def test_bounds_out_of_range_are_an_error_of_usage(scan: Path, bound: str) -> No
 def test_the_other_command_is_named(scan: Path, packed: Path) -> None:
     assert "radcodec decompress" in invoke("compress", packed, "-o", packed.with_name("x")).output
     assert "radcodec compress" in invoke("decompress", scan).output
+
+
+@pytest.mark.parametrize("words", ["test", "info", "decompress -c", "compress -c"])
+def test_no_more_is_taken_from_a_pipe_than_memory_allows(words: str) -> None:
+    name, *options = words.split()
+    line = command(name, "/dev/stdin", *options, "--memory-limit", "100MiB")
+    ran = subprocess.run(
+        line, input=bytes(2**25), env=environment(), capture_output=True, check=False
+    )
+    assert ran.returncode == 5 and b"come through a pipe" in ran.stderr

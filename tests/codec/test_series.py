@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from radcodec.codec import Decoder, Summary, compress_source, peak_of
+from radcodec.codec import Decoder, Summary, compress_source, peak_of, sampling
 from radcodec.codec import series as series_module
 from radcodec.codec.lossless import within_bound
 from radcodec.container import RczReader
@@ -320,8 +320,8 @@ def test_parts_of_large_colour_frames_are_sampled(
     models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory for a search does not grow with the frame, and the size is met all the same."""
-    monkeypatch.setattr(series_module, "SAMPLED_PIXELS", 3 * 80 * 80)
-    monkeypatch.setattr(series_module, "RUN", 20)
+    monkeypatch.setattr(sampling, "SAMPLED_PIXELS", 3 * 80 * 80)
+    monkeypatch.setattr(sampling, "RUN", 20)
     planes = scene(1, 3, 160, 150)
     planes[:, :, :50] //= 16
     _, summary = packed(Frames(planes, 8, "RGB"), models, Target("ratio", 20))
@@ -332,7 +332,7 @@ def test_parts_of_large_colour_frames_are_sampled(
 def test_what_seemed_small_enough_without_loss_may_not_be(
     models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(series_module, "SAMPLED_PIXELS", 3 * 40 * 40)
+    monkeypatch.setattr(sampling, "SAMPLED_PIXELS", 3 * 40 * 40)
     planes = scene(1, 3, 160, 150)
     planes[:, :, 60:100, 30:70] = 7
     exact = packed(Frames(planes, 8, "RGB"), models, max_error=0)[1].ratio
@@ -346,7 +346,7 @@ def test_what_seemed_small_enough_without_loss_may_not_be(
     [(9, 9, 0, 8), (1000, 128, 436, 563), (1000, 256, 186, 813)],
 )
 def test_places_are_spread_in_runs(length: int, kept: int, first: int, last: int) -> None:
-    places = series_module.spread(length, kept)
+    places = sampling.spread(length, kept)
     assert places.size == kept and (np.diff(places) > 0).all()
     assert (places[0], places[-1]) == (first, last)
     assert (np.diff(places) == 1).sum() >= kept - 1 - kept // 128
