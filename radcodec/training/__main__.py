@@ -96,8 +96,10 @@ def _read_config(path: Path) -> Config:
 def _machine(device: str, threads: int | None) -> Machine:
     import torch
 
+    from radcodec.training.memory import keep_freed_memory
     from radcodec.training.stages import Machine
 
+    keep_freed_memory()
     if device == "cuda" and not torch.cuda.is_available():
         raise click.ClickException("torch finds no CUDA device here; leave out --device cuda")
     if threads is not None:
