@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radcodec.codec.area import Area
 from radcodec.container.layers import Grid
 from radcodec.entropy.economy import WORTH, economise
-from radcodec.entropy.latents import decode_tile, encode_tile
+from radcodec.entropy.latents import decode_tile, encode_tile, set_of
 from radcodec.intensity.background import skipped_positions
 from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import HALO, Decompressor
@@ -194,12 +194,10 @@ class LayerEncoder:
     ) -> bytes:
         """Encode a tile, made cheaper by the tables that suit it as it is."""
         sets = self.decompressor.table_sets
-        plain = encode_tile(q, skip, sets, self._candidates)
-        if not self._worth:
-            return plain
-        cheaper = economise(q, exact, skip, sets[plain[0]], self._worth)
-        coded = encode_tile(cheaper, skip, sets, self._candidates)
-        return min(coded, plain, key=len)
+        if self._worth:
+            plain = encode_tile(q, skip, sets, self._candidates, mixing=False)
+            q = economise(q, exact, skip, sets[set_of(plain)], self._worth)
+        return encode_tile(q, skip, sets, self._candidates)
 
     def latent(self, level: int) -> NDArray[np.int32]:
         """Quantised latent that the tiles of a level hold, (channels, r, c)."""

@@ -15,7 +15,7 @@ from radcodec.errors import CorruptError, FormatError, TruncatedError, Unsupport
 
 MAGIC = b"\x89RCZ\r\n\x1a\n"
 #: Version of the format, apart from the version of the package.
-VERSION = (0, 4)
+VERSION = (0, 5)
 #: Bits of the second flag word that this version understands.
 KNOWN_FLAGS = 0
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.decisions import decision_units, encode_decisions
 from radcodec.entropy.decoding import LOOK_AHEAD, PROBLEMS, read_tile
+from radcodec.entropy.mixing import decode_mixed, encode_mixed
 from radcodec.entropy.rangecoder import IMPOSSIBLE_START
 from radcodec.entropy.tables import INFORMATION_UNITS, TableSet
 from radcodec.entropy.tokens import Analysis, Tokens, analyse, raw_bits, sum_over, tokens_of, write
@@ -20,6 +21,8 @@ from radcodec.errors import CorruptError
 
 #: Bytes that the length of a decision stream takes at most, seven bits in each.
 LENGTH_BYTES = 4
+#: Added to the index of the table set where contexts are mixed.
+MIXED = 128
 
 
 def _length_bytes(length: int) -> bytes:
@@ -70,6 +73,8 @@ def encode_tile(
     skip: NDArray[np.bool_],
     sets: Sequence[TableSet],
     candidates: Sequence[int] | None = None,
+    *,
+    mixing: bool = True,
 ) -> bytes:
     """Encode a tile with the table set that takes the fewest bits.
 
@@ -80,21 +85,25 @@ def encode_tile(
     skip : ndarray of bool, shape (h, w)
         Positions that are left out; what `q` holds there is lost.
     sets : sequence of TableSet
-        At most 256.
+        At most 128.
     candidates : sequence of int, optional
         Indices into `sets` that are tried; all by default.
+    mixing : bool
+        Whether contexts are mixed, where the set has experience of it and that is shorter.
 
     Returns
     -------
     bytes
-        The index of the set; where a position is coded, then the decisions with their
-        length, then the bits.
+        The index of the set, with `MIXED` added where contexts are mixed; where a position is
+        coded, then the mixed decisions, or the decisions with their length and the bits.
 
     Raises
     ------
     LimitError
         A latent out of range.
     """
+    if not 1 <= len(sets) <= MIXED:
+        raise ValueError(f"there must be 1 to {MIXED} table sets")
     tries = range(len(sets)) if candidates is None else candidates
     # Table sets built together often share prediction and scan order; tokens depend on no more.
     tiles: dict[bool, Analysis] = {}
@@ -115,8 +124,6 @@ def encode_tile(
         units += decision_units(tile, one)
         if best < 0 or units < best_units:
             best, best_units = index, units
-    if not 0 <= best < 256:
-        raise ValueError("there must be 1 to 256 table sets")
     chosen = sets[best]
     tile = tiles[chosen.predicted]
     if not len(tile.coded):
@@ -126,7 +133,16 @@ def encode_tile(
     out = np.zeros((bits + 7) // 8, dtype=np.uint8)
     write(out, *found, tile.activity, chosen.class_of, chosen.codes, chosen.written_lengths)
     decisions = encode_decisions(tile, chosen)
-    return bytes([best]) + _length_bytes(len(decisions)) + decisions + out.tobytes()
+    coded = bytes([best]) + _length_bytes(len(decisions)) + decisions + out.tobytes()
+    if not mixing or chosen.experience is None:
+        return coded
+    mixed = encode_mixed(q, skip, chosen.order, chosen.experience, predicted=chosen.predicted)
+    return min(bytes([best | MIXED]) + mixed, coded, key=len)
+
+
+def set_of(data: bytes) -> int:
+    """Index of the table set of a tile that `encode_tile` returned."""
+    return data[0] & (MIXED - 1)
 
 
 def decode_tile(
@@ -162,13 +178,23 @@ def decode_tile(
         raise ValueError(f"latent {shape} and skip map {skip.shape} do not fit")
     if not data:
         raise CorruptError("latent tile: no bytes; the file is damaged, get a new copy")
-    if data[0] >= len(sets):
+    if set_of(data) >= len(sets):
         raise CorruptError(
-            f"latent tile: table set {data[0]} of {len(sets)}; the file is damaged, get a new copy"
+            f"latent tile: table set {set_of(data)} of {len(sets)}; the file is damaged, get a "
+            "new copy"
         )
-    tables = sets[data[0]]
+    tables = sets[set_of(data)]
     if tables.channels != shape[0]:
         raise ValueError(f"{shape[0]} channels, tables for {tables.channels}")
+    if data[0] & MIXED:
+        if tables.experience is None:
+            raise CorruptError(
+                "latent tile: the model has no experience of mixing; the file is damaged, get a "
+                "new copy"
+            )
+        return decode_mixed(
+            data[1:], shape, skip, tables.order, tables.experience, predicted=tables.predicted
+        )
     start, end = (1, 1) if skip.all() else _decision_part(data)
     # A copy, as the bits may start on any byte and zeros must follow them.
     bits = np.frombuffer(data[end:] + bytes(LOOK_AHEAD), dtype=np.uint8)

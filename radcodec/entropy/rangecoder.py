@@ -19,6 +19,8 @@ from radcodec.entropy.compiled import compiled
 PROBABILITY_BITS = 11
 #: Probability 1.
 WHOLE = 1 << PROBABILITY_BITS
+#: Bits of the chances that `encode_chance` takes.
+CHANCE_BITS = 16
 #: Below this the coder takes the next byte.
 SMALLEST_RANGE = 1 << 24
 FULL_RANGE = (1 << 32) - 1
@@ -91,6 +93,20 @@ def encode_bit(
 
 
 @compiled
+def encode_chance(coder: NDArray[np.int64], out: NDArray[np.uint8], chance: int, bit: int) -> None:
+    """Code one decision whose chance of a 1, in 1/65536, comes from elsewhere."""
+    bound = (coder[_RANGE] >> CHANCE_BITS) * chance
+    if bit:
+        coder[_RANGE] = bound
+    else:
+        coder[_LOW] += bound
+        coder[_RANGE] -= bound
+    while coder[_RANGE] < SMALLEST_RANGE:
+        coder[_RANGE] <<= 8
+        _shift_low(coder, out)
+
+
+@compiled
 def finish(coder: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
     """Put out what is left; the end of the output, whose first byte is to be dropped.
 
@@ -127,6 +143,25 @@ def decode_bit(
         coder[_RANGE] -= bound
         probabilities[context] = zero - (zero >> adaptation)
         bit = 1
+    while coder[_RANGE] < SMALLEST_RANGE:
+        coder[_RANGE] <<= 8
+        following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0
+        coder[_CODE] = (coder[_CODE] << 8) | following
+        coder[_NEXT] += 1
+    return bit
+
+
+@compiled
+def decode_chance(coder: NDArray[np.int64], data: NDArray[np.uint8], chance: int) -> int:
+    """Decode one decision of `encode_chance`; zeros follow the last byte of `data`."""
+    bound = (coder[_RANGE] >> CHANCE_BITS) * chance
+    if coder[_CODE] < bound:
+        coder[_RANGE] = bound
+        bit = 1
+    else:
+        coder[_CODE] -= bound
+        coder[_RANGE] -= bound
+        bit = 0
     while coder[_RANGE] < SMALLEST_RANGE:
         coder[_RANGE] <<= 8
         following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.entropy.mixing import Experience
 from radcodec.entropy.rangecoder import PROBABILITY_BITS, WHOLE
 from radcodec.entropy.symbols import (
     CLASSES,
@@ -35,6 +36,17 @@ MAX_LENGTH = 16
 FAST_BITS = 10
 #: Bits of a fast entry that hold the code's length; the symbol is above them.
 FAST_LENGTH_BITS = 5
+#: What reading a damaged .npz file may raise.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 #: Units to a bit in `TableSet.information`.
 INFORMATION_UNITS = 1024
 
@@ -85,6 +97,8 @@ class TableSet:
     predicted : bool
         Whether channel 0 is coded as the error of a prediction: in an image, not in a
         refinement, whose means have nothing to do with each other.
+    recall : callable, or None
+        Returns the `Experience` that mixing starts with; None where a bundle has none.
     """
 
     order: NDArray[np.uint8]
@@ -93,6 +107,7 @@ class TableSet:
     decisions: NDArray[np.uint16]
     information: NDArray[np.uint16] | None = None
     predicted: bool = True
+    recall: Callable[[], Experience] | None = None
 
     def __post_init__(self) -> None:
         """Refuse tables that do not form complete prefix codes."""
@@ -135,6 +150,15 @@ class TableSet:
     def channels(self) -> int:
         """Number of latent channels."""
         return len(self.order)
+
+    @cached_property
+    def experience(self) -> Experience | None:
+        """What mixing starts with, read when first needed; None where there is none."""
+        if self.recall is None:
+            return None
+        found = self.recall()
+        found.check(self.channels)
+        return found
 
     @cached_property
     def offsets(self) -> NDArray[np.int64]:
@@ -220,6 +244,20 @@ def canonical_codes(lengths: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return codes
 
 
+def packed(arrays: dict[str, NDArray[np.generic]]) -> bytes:
+    """Return arrays as the bytes of a .npz file, the same bytes for the same arrays."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, values in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, values, allow_pickle=False)
+            # A ZipInfo made from a name alone has a fixed date.
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, member.getvalue())
+    return stream.getvalue()
+
+
 def save_table_sets(sets: Sequence[TableSet]) -> bytes:
     """Return table sets as the bytes of a .npz file, the same bytes for the same tables.
 
@@ -238,16 +276,7 @@ def save_table_sets(sets: Sequence[TableSet]) -> bytes:
     information = [one.information for one in sets if one.information is not None]
     if information:
         arrays["information"] = np.stack(information)
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, values in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, values, allow_pickle=False)
-            # A ZipInfo made from a name alone has a fixed date.
-            entry = zipfile.ZipInfo(f"{name}.npy")
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, member.getvalue())
-    return stream.getvalue()
+    return packed(arrays)
 
 
 def load_table_sets(data: bytes) -> list[TableSet]:
@@ -274,16 +303,43 @@ def load_table_sets(data: bytes) -> list[TableSet]:
         information = arrays.get("information", [None] * len(needed[0]))
         predicted = [bool(flag) for flag in arrays["predicted"]]
         return [TableSet(*one) for one in zip(*needed, information, predicted, strict=True)]
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except _UNREADABLE as error:
         raise ModelMismatchError(
             f"entropy tables cannot be read ({error}); install the model bundle again"
         ) from error
+
+
+def save_experience(sets: Sequence[TableSet]) -> bytes:
+    """Return what mixing starts with for each set, all of which have some, as a .npz file."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for number, one in enumerate(sets):
+        found = one.experience
+        if found is None:
+            raise ValueError(f"table set {number} has no experience")
+        arrays[f"chances_{number}"] = found.chances
+        arrays[f"sightings_{number}"] = found.sightings
+        arrays[f"weights_{number}"] = found.weights
+    return packed(arrays)
+
+
+def with_experience(sets: Sequence[TableSet], data: bytes) -> list[TableSet]:
+    """Give table sets what `save_experience` returned; each is read when first needed.
+
+    Raises
+    ------
+    ModelMismatchError
+        If the bytes are no such file; later, if what they hold is not to be used.
+    """
+
+    def recall(number: int) -> Experience:
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                names = (f"{name}_{number}" for name in ("chances", "sightings", "weights"))
+                return Experience(*(archive[name] for name in names))
+        except _UNREADABLE as error:
+            raise ModelMismatchError(
+                f"experience of the entropy coder cannot be read ({error}); install the model "
+                "bundle again"
+            ) from error
+
+    return [replace(one, recall=partial(recall, number)) for number, one in enumerate(sets)]

@@ -13,7 +13,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.tables import TableSet, load_table_sets
+from radcodec.entropy.tables import TableSet, load_table_sets, with_experience
 from radcodec.errors import ModelMismatchError
 from radcodec.network.bundle import Bundle
 from radcodec.network.runtime import compile_bundle
@@ -24,6 +24,8 @@ from radcodec.quantising.dequantise import GainTable
 TILE = 512
 #: Halo in latent positions: the network sees less than 3.
 HALO = 3
+#: File of what mixing starts with; bundles without it code by Huffman tables alone.
+EXPERIENCE = "experience.npz"
 
 
 class Decompressor:
@@ -48,6 +50,8 @@ class Decompressor:
                 arrays["limits"].astype(np.int64),
             )
         self.table_sets: list[TableSet] = load_table_sets(bundle.read("tables.npz"))
+        if EXPERIENCE in bundle.manifest["files"]:
+            self.table_sets = with_experience(self.table_sets, bundle.read(EXPERIENCE))
 
     def fixed_image(
         self, quantised: NDArray[np.int32], level: int, tile: int = TILE

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from radcodec.entropy.tables import TableSet, save_table_sets
+from radcodec.entropy.tables import TableSet, save_experience, save_table_sets
 from radcodec.network.bundle import Bundle, write_manifest
+from radcodec.network.decompressor import EXPERIENCE
 from radcodec.network.decompressor import Decompressor as Runtime
 from radcodec.training.data import MODALITIES, IndexedImage, PatchSource, Sample
 from radcodec.training.integer import IntegerDecompressor, quantise_decompressor
@@ -91,6 +92,7 @@ def write_decompressor(
         arrays[f"conv{number}_max"] = layer.maximum.astype(np.int32)
     np.savez_compressed(folder / "weights.npz", **arrays)
     (folder / "tables.npz").write_bytes(save_table_sets(sets))
+    (folder / EXPERIENCE).write_bytes(save_experience(sets))
     np.savez_compressed(folder / "known_answer.npz", latent=answer, level=np.int32(120))
     fields: dict[str, Any] = {
         "kind": "decompressor",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from radcodec.codec.blocks import background_of, choose_blocks
 from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
 from radcodec.entropy.counting import Counts, activities, count_symbols
 from radcodec.entropy.economy import economise
+from radcodec.entropy.mixing import learnt
 from radcodec.entropy.tables import TableSet
 from radcodec.intensity.background import skipped_positions
 from radcodec.quantising.levels import LEVELS
@@ -84,7 +87,13 @@ def _counted(tiles: list[Tile], *, predicted: bool) -> TableSet:
     coded = [
         economise(q, exact, skip, first) for q, (exact, skip) in zip(coded, tiles, strict=True)
     ]
-    return _table_set(coded, skips, predicted)
+    final = _table_set(coded, skips, predicted)
+    # Large and small images, and levels, take turns: what comes last is remembered best.
+    turns = np.random.default_rng(0).permutation(len(coded))
+    experience = learnt(
+        ((coded[turn], skips[turn]) for turn in turns), final.order, predicted=predicted
+    )
+    return replace(final, recall=lambda: experience)
 
 
 def _table_set(

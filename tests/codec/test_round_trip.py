@@ -28,6 +28,7 @@ from radcodec.codec.decoder import checksum_of
 from radcodec.codec.layer import MID_GREY, LayerEncoder
 from radcodec.container.planes import Plane
 from radcodec.container.rcz import RczFile, list_chunks, read_rcz, write_rcz
+from radcodec.entropy.latents import set_of
 from radcodec.entropy.mask import encode_mask
 from radcodec.errors import (
     CorruptError,
@@ -205,9 +206,8 @@ def test_each_layer_uses_the_tables_made_for_it(
         assert plane.refinement is not None
         first = models.compressor("ct", deepest).table_sets(refining=False)
         second = models.compressor("ct", plane.refinement.depth).table_sets(refining=True)
-        # A tile starts with the number of its table set.
-        assert {tile[0] for tile in plane.tiles} <= set(first)
-        assert {tile[0] for tile in plane.refinement.tiles} <= set(second)
+        assert {set_of(tile) for tile in plane.tiles} <= set(first)
+        assert {set_of(tile) for tile in plane.refinement.tiles} <= set(second)
 
 
 @pytest.mark.usefixtures("no_pixel_blocks")
