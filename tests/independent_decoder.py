@@ -1,7 +1,8 @@
 """A second decoder for .rcz files, slow and plain, after docs/format.md.
 
 It shares no code with the package.  ``decode(rcz_bytes, bundle_folders)`` is the way in.  Here are
-sections 3 to 7 of the document; section 8 is in ``independent_entropy.py``.
+sections 3 to 7 of the document; section 8 is in ``independent_entropy.py``, but for 8.8, which is
+in ``independent_mixing.py``.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from tests.independent_entropy import (
     decode_flags,
     decode_mask,
     decode_residual,
-    decode_tile,
     decode_values,
     need,
 )
+from tests.independent_mixing import decode_latent
 
 # Section 3: chunks, those of the file as a whole and those of planes.
 WHOLE = ("HEAD", "dset", "qual", "TAIL")
@@ -49,7 +50,7 @@ def chunks_of(data: bytes) -> tuple[dict[str, bytes], list[dict[str, bytes]]]:
     """Return the payloads of the chunks by type, of the file as a whole and of each plane."""
     need(len(data) >= 14 and data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
     major, minor, _, flags = struct.unpack_from("<BBHH", data, 8)
-    need((major, minor, flags) == (0, 4, 0), "version and flags")
+    need((major, minor, flags) == (0, 5, 0), "version and flags")
     whole: dict[str, bytes] = {}
     planes: list[dict[str, bytes]] = []
     here: dict[str, bytes] = {}
@@ -197,13 +198,16 @@ def bundle_of(model: bytes, depth: int, bundles: Iterable[Path]) -> tuple[dict[s
         if hashlib.sha256(text).digest()[:16] == model:
             manifest = json.loads(text)
             need(manifest["depth"] == depth, "depth of the bundle")
-            arrays = {}
-            for name in ("gains", "tables", "weights"):
+            arrays: dict[str, Any] = {}
+            for name in ("gains", "tables", "weights", "experience"):
+                if name == "experience" and "experience.npz" not in manifest["files"]:
+                    continue
                 content = (folder / f"{name}.npz").read_bytes()
                 digest = hashlib.sha256(content).hexdigest()
                 need(digest == manifest["files"][f"{name}.npz"], f"SHA-256 of {name}.npz")
-                with np.load(io.BytesIO(content)) as archive:
-                    arrays[name] = dict(archive)
+                archive = np.load(io.BytesIO(content))
+                # Of experience a file needs little; an archive reads what it is asked for.
+                arrays[name] = archive if name == "experience" else dict(archive)
             return arrays, manifest["fraction_bits"]
     raise Refused("there is no bundle of this id")
 
@@ -260,7 +264,7 @@ def layer(payload: bytes, plan: dict[str, Any], covered: Array, bundles: Any) ->
     gains, tables = arrays["gains"], arrays["tables"]
     q = np.zeros((tables["order"].shape[1], *skip.shape), dtype=np.int64)
     for part, stream in tiles:
-        q[part] = decode_tile(stream, skip[part], tables)
+        q[part] = decode_latent(stream, skip[part], tables, arrays.get("experience"))
     limit = gains["limits"].astype(np.int64)[:, None, None]
     z = q * gains["gains"][plan["level"]].astype(np.int64)[:, None, None]
     z = np.clip(shifted(z, gains["shift"].astype(np.int64)), -limit, limit)

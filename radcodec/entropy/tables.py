@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,8 @@ _UNREADABLE = (
     KeyError,
     TypeError,
     EOFError,
-    NotImplementedError,
+    RuntimeError,
+    TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

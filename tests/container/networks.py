@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.entropy.symbols import CLASSES, DECISION_CONTEXTS, alphabet_sizes
-from radcodec.entropy.tables import TableSet, save_table_sets
+from radcodec.entropy.tables import TableSet, save_experience, save_table_sets
 from radcodec.errors import ModelNotFoundError
 
 WIDTH, FRACTION_BITS, GAIN_SHIFT, LARGEST = 4, 12, 6, 1023
@@ -96,6 +96,9 @@ class RandomNetwork:
         np.savez(self.folder / "gains.npz", gains=self.gains, shift=shift, limits=self.limits)
         (self.folder / "tables.npz").write_bytes(save_table_sets(self.table_sets))
         names = [f"{name}.npz" for name in ("weights", "gains", "tables")]
+        if self.table_sets[0].recall is not None:
+            names.append("experience.npz")
+            (self.folder / names[-1]).write_bytes(save_experience(self.table_sets))
         manifest = {
             "depth": self.depth,
             "width": WIDTH,

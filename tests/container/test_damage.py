@@ -78,7 +78,7 @@ def test_a_tail_of_the_wrong_length() -> None:
         read_rcz(DATA[:-20] + pack_chunk("TAIL", b"1234"))
 
 
-@pytest.mark.parametrize(("offset", "value"), [(8, 1), (8, 255), (9, 3), (9, 5)])
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (8, 255), (9, 4), (9, 6)])
 def test_other_versions_are_refused(offset: int, value: int) -> None:
     changed = bytearray(DATA)
     changed[offset] = value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from radcodec.codec.blocks import Chosen, pack_blocks
 from radcodec.codec.colour import forward
 from radcodec.container import Header, PixelBlocks, Plane
 from radcodec.entropy.mask import encode_mask
+from radcodec.entropy.mixing import learnt
 from radcodec.intensity.background import skipped_positions
 from tests import independent_decoder as second
 from tests.codec.samples import scene
@@ -31,13 +34,14 @@ from .made import (
     some_mask,
     tiles_of,
 )
-from .networks import FRACTION_BITS
+from .networks import FRACTION_BITS, RandomNetwork, random_latent, table_sets
 
 #: Bits stored, signed, inverted, tile log2.
 FORMATS = [(16, False, False, 6), (16, True, True, 6), (12, True, False, 10), (8, False, True, 6)]
 #: Quantiser steps of pixel blocks and residuals; None for a file without.
 STEPS = [None, 1, 5, 9000]
 RESIDUAL_STEPS = [None, 1, 2, 7]
+ONE_TILE = np.zeros((16, 16), dtype=bool)
 
 
 def header_of(which: tuple[int, bool, bool, int], **changes: object) -> Header:
@@ -87,6 +91,24 @@ def test_networks(
     assert np.array_equal(got[elsewhere], expected[elsewhere])
     if step is not None:
         assert off[made.coded].max() <= step >> 1
+
+
+def test_mixed_tiles_beside_those_of_huffman_codes(tmp_path: Path) -> None:
+    """Experience of one network, none of the other."""
+    sets = table_sets(np.random.default_rng(5))
+    tiles = [(random_latent(np.random.default_rng(seed), (16, 16)), ONE_TILE) for seed in (1, 2)]
+    able = []
+    for one in sets:
+        found = learnt(tiles, one.order, predicted=one.predicted)
+        able.append(replace(one, recall=partial(replace, found)))
+    first = RandomNetwork(tmp_path / "2", 2, able, 7)
+    nets = Nets(first, RandomNetwork(tmp_path / "1", 1, sets, 8))
+    header = header_for()
+    made = networks_plane(nets, header, masked=True, refined=True, step=5, residual=3)
+    assert made.plane.refinement is not None
+    assert 1 in {tile[0] >> 7 for tile in made.plane.tiles}
+    assert {tile[0] >> 7 for tile in made.plane.refinement.tiles} == {0}
+    decoded_twice(nets, header, made.plane)
 
 
 @pytest.mark.parametrize("seed", range(8))
