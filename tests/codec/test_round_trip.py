@@ -354,7 +354,8 @@ def test_a_damaged_tile_of_the_refinement_is_told(
     refinement = _plane(refined).refinement
     assert refinement is not None
     broken = _with_refinement(refined, tiles=[change(tile) for tile in refinement.tiles])
-    with pytest.raises(CorruptError, match="tile"):
+    # A stream of the range coder that ends early decodes to other values, which their checksum tells.
+    with pytest.raises((CorruptError, VerificationError), match=r"tile|pixels"):
         decompress(broken, models=models)
 
 
