@@ -16,7 +16,7 @@ import numpy as np
 
 from radcodec.bench.images import grey_image
 from radcodec.codec import BaseEncoder, Encoder, Plan, prepare
-from radcodec.entropy.latents import decode_tile, model_bits
+from radcodec.entropy.latents import decode_tile, model_bits, set_of
 from radcodec.network.store import ModelStore
 from radcodec.training.data import MODALITIES, read_index
 
@@ -32,7 +32,7 @@ def tile_bits(encoder: Encoder, level: int) -> tuple[float, float]:
         skip = np.ascontiguousarray(layer.skip[rows, columns])
         q = decode_tile(tile, (layer.decompressor.bundle.latents, *skip.shape), skip, sets)
         real += 8 * len(tile)
-        ideal += model_bits(q, skip, sets[tile[0]])
+        ideal += model_bits(q, skip, sets[set_of(tile)])
     return real, ideal
 
 

@@ -346,7 +346,8 @@ def _with_refinement(data: bytes, **changes: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda tile: tile[:-1], lambda tile: tile + b"\1", lambda tile: b"\xff" + tile[1:]]
+    "change",
+    [lambda tile: tile[:-1], lambda tile: tile + bytes(4) + b"\1", lambda tile: b"\xff" + tile[1:]],
 )
 def test_a_damaged_tile_of_the_refinement_is_told(
     models: ModelStore, refined: bytes, change: Callable[[bytes], bytes]
