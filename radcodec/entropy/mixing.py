@@ -82,7 +82,10 @@ class Experience:
             problem = f"there must be {shape} sightings"
         elif self.weights.shape != (sets_of(channels), INPUTS + 1):
             problem = f"there must be {sets_of(channels)} sets of weights"
-        elif self.weights.dtype != np.int32 or np.abs(self.weights.astype(np.int64)).max() > LARGEST_WEIGHT:
+        elif (
+            self.weights.dtype != np.int32
+            or np.abs(self.weights.astype(np.int64)).max() > LARGEST_WEIGHT
+        ):
             problem = f"weights must be whole and at most {LARGEST_WEIGHT}"
         elif self.chances.min() < SMALLEST_KEPT or self.chances.max() > whole - SMALLEST_KEPT:
             problem = f"chances must be {SMALLEST_KEPT} to {whole - SMALLEST_KEPT}"
