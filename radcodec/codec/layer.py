@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radcodec.codec.area import Area
 from radcodec.container.layers import Grid
 from radcodec.entropy.economy import WORTH, economise
-from radcodec.entropy.latents import decode_tile, encode_tile, set_of
+from radcodec.entropy.latents import best_set, decode_tile, encode_tile
 from radcodec.intensity.background import skipped_positions
 from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import HALO, Decompressor
@@ -195,8 +195,8 @@ class LayerEncoder:
         """Encode a tile, made cheaper by the tables that suit it as it is."""
         sets = self.decompressor.table_sets
         if self._worth:
-            plain = encode_tile(q, skip, sets, self._candidates, mixing=False)
-            q = economise(q, exact, skip, sets[set_of(plain)], self._worth)
+            tables = best_set(q, skip, sets, self._candidates)
+            q = economise(q, exact, skip, tables, self._worth)
         return encode_tile(q, skip, sets, self._candidates)
 
     def latent(self, level: int) -> NDArray[np.int32]:

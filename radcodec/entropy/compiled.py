@@ -21,3 +21,17 @@ def compiled(function: _Function) -> _Function:
     except RuntimeError:
         # numba refuses where no folder can be written: then every run compiles anew.
         return cast(_Function, njit(nogil=True)(function))
+
+
+def inner(function: _Function) -> _Function:
+    """Compile a function that is called for each decision, and makes no array of its own.
+
+    numba counts who holds an array with every call that passes one on, which takes several times
+    as long as a decision does.  A function that makes no array can do without.
+    """
+    options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+    try:
+        return cast(_Function, njit(**options)(function))
+    except RuntimeError:
+        # No folder for the cache can be written.
+        return compiled(function)

@@ -21,8 +21,8 @@ from radcodec.entropy.tables import INFORMATION_UNITS, TableSet
 from radcodec.quantising.levels import EXCHANGE
 
 #: Bits that a squared error of one step is worth.  A uniform quantiser's exchange rate, with
-#: which the networks were trained, is 6 / ln 2; twice that gave the smallest files at
-#: equal PSNR (docs/experiments.md), as errors here are not spread evenly.
+#: which the networks were trained, is 6 / ln 2; 2.8 times that gave the smallest files
+#: at equal PSNR (docs/experiments.md), as errors here are not spread evenly.
 WORTH = 2.8 * EXCHANGE
 #: Positions with a larger sum of magnitudes stay as they are: they have few bits to spare.
 BUSY = 40

@@ -7,17 +7,17 @@ that encoder and decoder choose the same contexts on every machine.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.entropy.damage import check_decisions, damaged
 from radcodec.entropy.decisions import decision_units, encode_decisions
 from radcodec.entropy.decoding import LOOK_AHEAD, PROBLEMS, read_tile
 from radcodec.entropy.mixing import decode_mixed, encode_mixed
-from radcodec.entropy.rangecoder import IMPOSSIBLE_START
 from radcodec.entropy.tables import INFORMATION_UNITS, TableSet
 from radcodec.entropy.tokens import Analysis, Tokens, analyse, raw_bits, sum_over, tokens_of, write
-from radcodec.errors import CorruptError
 
 #: Bytes that the length of a decision stream takes at most, seven bits in each.
 LENGTH_BYTES = 4
@@ -48,17 +48,11 @@ def _decision_part(data: bytes) -> tuple[int, int]:
         length |= (data[start] & 127) << 7 * (start - 1)
         more = data[start] >= 128
         start += 1
-    problem = None
     if more or (data[start - 1] == 0 and start > 2):
-        problem = "the length of its decisions is not valid"
-    elif length > len(data) - start:
-        problem = "the stream ends within its decisions"
-    elif length > 0 and data[start + length - 1] == 0:
-        problem = "its decisions end in zero"
-    elif data[start : start + length].startswith(IMPOSSIBLE_START):
-        problem = "its decisions are not valid"
-    if problem is not None:
-        raise CorruptError(f"latent tile: {problem}; the file is damaged, get a new copy")
+        raise damaged("the length of its decisions is not valid")
+    if length > len(data) - start:
+        raise damaged("the stream ends within its decisions")
+    check_decisions(data[start : start + length])
     return start, start + length
 
 
@@ -68,15 +62,84 @@ def _code_bits(tile: Analysis, tokens: Tokens, tables: TableSet) -> int:
     return sum_over(tables.written_lengths, symbols, positions, tile.activity, tables.class_of)
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """The table set that suits a tile best, and what that tile is to it.
+
+    Attributes
+    ----------
+    number : int
+        Of the set.
+    tables : TableSet
+        It.
+    tile : Analysis
+        The tile, predicted as the set has it.
+    tokens : Tokens
+        In the set's scan order.
+    bits : int
+        Of codes and raw bits together.
+    """
+
+    number: int
+    tables: TableSet
+    tile: Analysis
+    tokens: Tokens
+    bits: int
+
+
+def _choose(
+    q: NDArray[np.int32],
+    skip: NDArray[np.bool_],
+    sets: Sequence[TableSet],
+    candidates: Sequence[int] | None,
+) -> _Choice:
+    """Choose the set by which Huffman codes take the fewest bits."""
+    if not 1 <= len(sets) <= MIXED:
+        raise ValueError(f"there must be 1 to {MIXED} table sets")
+    tries = range(len(sets)) if candidates is None else candidates
+    # Table sets built together often share prediction and scan order; tokens depend on no more.
+    tiles: dict[bool, Analysis] = {}
+    tokens: dict[tuple[bool, bytes], Tokens] = {}
+    # What decisions would cost with probabilities that stay is near enough to choose by, so
+    # that they are coded only once.
+    best: _Choice | None = None
+    best_units = 0
+    for number in tries:
+        one = sets[number]
+        if one.predicted not in tiles:
+            tiles[one.predicted] = analyse(q, skip, one.predicted)
+        tile = tiles[one.predicted]
+        key = (one.predicted, one.order.tobytes())
+        if key not in tokens:
+            tokens[key] = tokens_of(tile, one.order)
+        bits = _code_bits(tile, tokens[key], one) + raw_bits(tokens[key][2])
+        units = INFORMATION_UNITS * bits + decision_units(tile, one)
+        if best is None or units < best_units:
+            best, best_units = _Choice(number, one, tile, tokens[key], bits), units
+    if best is None:
+        raise ValueError("there must be a table set to try")
+    return best
+
+
+def best_set(
+    q: NDArray[np.int32],
+    skip: NDArray[np.bool_],
+    sets: Sequence[TableSet],
+    candidates: Sequence[int] | None = None,
+) -> TableSet:
+    """Return the table set that suits a tile best; for the arguments see `encode_tile`."""
+    return _choose(q, skip, sets, candidates).tables
+
+
 def encode_tile(
     q: NDArray[np.int32],
     skip: NDArray[np.bool_],
     sets: Sequence[TableSet],
     candidates: Sequence[int] | None = None,
-    *,
-    mixing: bool = True,
 ) -> bytes:
     """Encode a tile with the table set that takes the fewest bits.
+
+    Where that set has experience of mixing, contexts are mixed if that is shorter.
 
     Parameters
     ----------
@@ -88,8 +151,6 @@ def encode_tile(
         At most 128.
     candidates : sequence of int, optional
         Indices into `sets` that are tried; all by default.
-    mixing : bool
-        Whether contexts are mixed, where the set has experience of it and that is shorter.
 
     Returns
     -------
@@ -102,42 +163,20 @@ def encode_tile(
     LimitError
         A latent out of range.
     """
-    if not 1 <= len(sets) <= MIXED:
-        raise ValueError(f"there must be 1 to {MIXED} table sets")
-    tries = range(len(sets)) if candidates is None else candidates
-    # Table sets built together often share prediction and scan order; tokens depend on no more.
-    tiles: dict[bool, Analysis] = {}
-    tokens: dict[tuple[bool, bytes], Tokens] = {}
-    # What decisions would cost with probabilities that stay is near enough to choose by, so
-    # that they are coded only once.
-    best, best_units = -1, 0
-    for index in tries:
-        one = sets[index]
-        if one.predicted not in tiles:
-            tiles[one.predicted] = analyse(q, skip, one.predicted)
-        tile = tiles[one.predicted]
-        key = (one.predicted, one.order.tobytes())
-        if key not in tokens:
-            tokens[key] = tokens_of(tile, one.order)
-        bits = _code_bits(tile, tokens[key], one) + raw_bits(tokens[key][2])
-        units = INFORMATION_UNITS * bits
-        units += decision_units(tile, one)
-        if best < 0 or units < best_units:
-            best, best_units = index, units
-    chosen = sets[best]
-    tile = tiles[chosen.predicted]
+    choice = _choose(q, skip, sets, candidates)
+    tables, tile = choice.tables, choice.tile
     if not len(tile.coded):
-        return bytes([best])
-    found = tokens[chosen.predicted, chosen.order.tobytes()]
-    bits = _code_bits(tile, found, chosen) + raw_bits(found[2])
-    out = np.zeros((bits + 7) // 8, dtype=np.uint8)
-    write(out, *found, tile.activity, chosen.class_of, chosen.codes, chosen.written_lengths)
-    decisions = encode_decisions(tile, chosen)
-    coded = bytes([best]) + _length_bytes(len(decisions)) + decisions + out.tobytes()
-    if not mixing or chosen.experience is None:
+        return bytes([choice.number])
+    out = np.zeros((choice.bits + 7) // 8, dtype=np.uint8)
+    lengths = tables.written_lengths
+    write(out, *choice.tokens, tile.activity, tables.class_of, tables.codes, lengths)
+    decisions = encode_decisions(tile, tables)
+    head = bytes([choice.number]) + _length_bytes(len(decisions))
+    coded = head + decisions + out.tobytes()
+    if tables.experience is None:
         return coded
-    mixed = encode_mixed(q, skip, chosen.order, chosen.experience, predicted=chosen.predicted)
-    return min(bytes([best | MIXED]) + mixed, coded, key=len)
+    mixed = encode_mixed(q, skip, tables.order, tables.experience, predicted=tables.predicted)
+    return min(bytes([choice.number | MIXED]) + mixed, coded, key=len)
 
 
 def set_of(data: bytes) -> int:
@@ -177,21 +216,15 @@ def decode_tile(
     if skip.shape != tuple(shape[1:]):
         raise ValueError(f"latent {shape} and skip map {skip.shape} do not fit")
     if not data:
-        raise CorruptError("latent tile: no bytes; the file is damaged, get a new copy")
+        raise damaged("no bytes")
     if set_of(data) >= len(sets):
-        raise CorruptError(
-            f"latent tile: table set {set_of(data)} of {len(sets)}; the file is damaged, get a "
-            "new copy"
-        )
+        raise damaged(f"table set {set_of(data)} of {len(sets)}")
     tables = sets[set_of(data)]
     if tables.channels != shape[0]:
         raise ValueError(f"{shape[0]} channels, tables for {tables.channels}")
     if data[0] & MIXED:
         if tables.experience is None:
-            raise CorruptError(
-                "latent tile: the model has no experience of mixing; the file is damaged, get a "
-                "new copy"
-            )
+            raise damaged("the model has no experience of mixing")
         return decode_mixed(
             data[1:], shape, skip, tables.order, tables.experience, predicted=tables.predicted
         )
@@ -222,7 +255,7 @@ def decode_tile(
     if problem is None and read % 8 and data[-1] & (0xFF >> read % 8):
         problem = "the last byte is not filled up with zeros"
     if problem is not None:
-        raise CorruptError(f"latent tile: {problem}; the file is damaged, get a new copy")
+        raise damaged(problem)
     return values
 
 

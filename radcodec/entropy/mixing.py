@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.entropy.damage import check_decisions, damaged
 from radcodec.entropy.mixing_model import (
     FIRST_WEIGHT,
     INPUTS,
@@ -22,13 +23,14 @@ from radcodec.entropy.mixing_model import (
 from radcodec.entropy.mixing_walk import (
     CONTEXTS,
     ESCAPE_FROM,
+    EVEN,
     TOO_LARGE,
     rows_of,
     sets_of,
     walk,
 )
-from radcodec.entropy.rangecoder import CHANCE_BITS, IMPOSSIBLE_START, SPARE_BYTES
-from radcodec.errors import CorruptError, ModelMismatchError
+from radcodec.entropy.rangecoder import CHANCE_BITS, SPARE_BYTES
+from radcodec.errors import ModelMismatchError
 
 #: Bytes that a decision takes at most, half more than a chance of 24/65536 takes.
 _BYTES_A_DECISION = 2
@@ -63,7 +65,11 @@ class Experience:
         shape = (rows_of(channels), CONTEXTS)
         weights = np.full((sets_of(channels), INPUTS + 1), FIRST_WEIGHT, np.int32)
         weights[:, INPUTS] = 0
-        return cls(np.full(shape, 1 << 15, np.uint16), np.zeros(shape, np.uint8), weights)
+        return cls(np.full(shape, EVEN, np.uint16), np.zeros(shape, np.uint8), weights)
+
+    def copy(self) -> Experience:
+        """The same in other arrays, which may go on learning."""
+        return Experience(self.chances.copy(), self.sightings.copy(), self.weights.copy())
 
     def check(self, channels: int) -> None:
         """Refuse what the coder is not defined for.
@@ -112,26 +118,47 @@ def learnt(
     predicted : bool
         See `TableSet`.
     """
-    start = Experience.none(len(order))
-    chances, sightings = start.chances.astype(np.int32), start.sightings.copy()
-    weights = start.weights.copy()
+    learning = Experience.none(len(order))
     for q, skip in tiles:
         values = _walked(q)
         room = np.zeros(_room(values, predicted), np.uint8)
-        walk(values, skip, room, True, predicted, order, chances, sightings, weights, TRAINING)
-    return _condensed(chances, sightings, weights)
+        _walk(values, skip, room, True, predicted, order, learning, TRAINING)
+    return _condensed(learning)
 
 
-def _condensed(
-    chances: NDArray[np.int32], sightings: NDArray[np.uint8], weights: NDArray[np.int32]
-) -> Experience:
+def _walk(
+    values: NDArray[np.int32],
+    skip: NDArray[np.bool_],
+    stream: NDArray[np.uint8],
+    encoding: bool,
+    predicted: bool,
+    order: NDArray[np.uint8],
+    learning: Experience,
+    rate: int,
+) -> int:
+    """Call `walk` with experience that goes on learning."""
+    return walk(
+        values,
+        np.ascontiguousarray(skip, dtype=np.bool_),
+        stream,
+        encoding,
+        predicted,
+        order,
+        learning.chances,
+        learning.sightings,
+        learning.weights,
+        rate,
+    )
+
+
+def _condensed(found: Experience) -> Experience:
     """What is worth keeping, in few different values: half the bytes, and files as small."""
-    place = (STRETCH[chances >> 4] + GRAIN // 2) // GRAIN * GRAIN
+    place = (STRETCH[found.chances >> 4] + GRAIN // 2) // GRAIN * GRAIN
     coarse = SQUASH[np.clip(place + REACH, 0, 2 * REACH - 1)]
     steps = np.array((0, *SIGHTINGS_KEPT), dtype=np.uint8)
-    kept = steps[np.searchsorted(SIGHTINGS_KEPT, sightings, side="right")]
-    coarse[kept == 0] = 1 << (CHANCE_BITS - 1)
-    return Experience(coarse.astype(np.uint16), kept, weights)
+    kept = steps[np.searchsorted(SIGHTINGS_KEPT, found.sightings, side="right")]
+    coarse[kept == 0] = EVEN
+    return Experience(coarse.astype(np.uint16), kept, found.weights)
 
 
 def _walked(q: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -176,18 +203,7 @@ def encode_mixed(
         return b""
     values = _walked(q)
     room = np.zeros(_room(values, predicted), np.uint8)
-    end = walk(
-        values,
-        np.ascontiguousarray(skip, dtype=np.bool_),
-        room,
-        True,
-        predicted,
-        order,
-        experience.chances.astype(np.int32),
-        experience.sightings.copy(),
-        experience.weights.copy(),
-        LEARNING,
-    )
+    end = _walk(values, skip, room, True, predicted, order, experience.copy(), LEARNING)
     return room[1:end].tobytes().rstrip(b"\0")
 
 
@@ -214,28 +230,11 @@ def decode_mixed(
     """
     channels, rows, cols = shape
     values = np.zeros((rows, cols, channels), np.int32)
-    problem = None
-    if data.endswith(b"\0"):
-        problem = "its decisions end in zero"
-    elif data.startswith(IMPOSSIBLE_START):
-        problem = "its decisions are not valid"
-    else:
-        taken = walk(
-            values,
-            np.ascontiguousarray(skip, dtype=np.bool_),
-            np.array(bytearray(data), dtype=np.uint8),
-            False,
-            predicted,
-            order,
-            experience.chances.astype(np.int32),
-            experience.sightings.copy(),
-            experience.weights.copy(),
-            LEARNING,
-        )
-        if taken == TOO_LARGE:
-            problem = "a latent is out of range"
-        elif len(data) > (0 if skip.all() else taken):
-            problem = "there are bytes behind its last position"
-    if problem is not None:
-        raise CorruptError(f"latent tile: {problem}; the file is damaged, get a new copy")
+    check_decisions(data)
+    stream = np.array(bytearray(data), dtype=np.uint8)
+    taken = _walk(values, skip, stream, False, predicted, order, experience.copy(), LEARNING)
+    if taken == TOO_LARGE:
+        raise damaged("a latent is out of range")
+    if len(data) > (0 if skip.all() else taken):
+        raise damaged("there are bytes behind its last position")
     return np.ascontiguousarray(values.transpose(2, 0, 1))

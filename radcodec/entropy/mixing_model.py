@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.compiled import compiled
+from radcodec.entropy.compiled import inner
 from radcodec.entropy.rangecoder import CHANCE_BITS
 
 #: Contexts of a decision; the mixers have one more input, which is constant.
@@ -61,9 +61,9 @@ STRETCH: NDArray[np.int32] = (
 ).astype(np.int32)
 
 
-@compiled
+@inner
 def mixed_chance(
-    chances: NDArray[np.int32],
+    chances: NDArray[np.uint16],
     weights: NDArray[np.int32],
     row: int,
     contexts: NDArray[np.int64],
@@ -74,7 +74,7 @@ def mixed_chance(
 
     Parameters
     ----------
-    chances : ndarray of int32, shape (rows, contexts)
+    chances : ndarray of uint16, shape (rows, contexts)
         Chance of a 1 in every context.
     weights : ndarray of int32, shape (sets, 9)
         Weights of both mixers.
@@ -98,9 +98,9 @@ def mixed_chance(
     return int(SQUASH[((said[INPUTS + 1] + said[INPUTS + 2]) >> 1) + REACH])
 
 
-@compiled
+@inner
 def learn(
-    chances: NDArray[np.int32],
+    chances: NDArray[np.uint16],
     sightings: NDArray[np.uint8],
     weights: NDArray[np.int32],
     row: int,

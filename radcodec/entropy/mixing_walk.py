@@ -12,14 +12,7 @@ from numpy.typing import NDArray
 from radcodec.entropy.compiled import compiled
 from radcodec.entropy.contexts import predict
 from radcodec.entropy.mixing_model import learn, mixed_chance
-from radcodec.entropy.rangecoder import (
-    decode_chance,
-    encode_chance,
-    finish,
-    new_decoder,
-    new_encoder,
-    taken,
-)
+from radcodec.entropy.rangecoder import code_chance, finish, new_decoder, new_encoder, taken
 from radcodec.entropy.symbols import LARGEST
 
 #: Largest magnitude that counts as it is for contexts.
@@ -77,7 +70,7 @@ def walk(
     encoding: bool,
     predicted: bool,
     order: NDArray[np.uint8],
-    chances: NDArray[np.int32],
+    chances: NDArray[np.uint16],
     sightings: NDArray[np.uint8],
     weights: NDArray[np.int32],
     rate: int,
@@ -98,7 +91,7 @@ def walk(
         Whether channel 0 is coded as the error of a prediction.
     order : ndarray of uint8, shape (channels,)
         The scan.
-    chances, sightings : ndarray of int32 and uint8, shape (rows, CONTEXTS)
+    chances, sightings : ndarray of uint16 and uint8, shape (rows, CONTEXTS)
         What contexts know; changed.
     weights : ndarray of int32, shape (sets, 9)
         Weights of the mixers; changed.
@@ -173,11 +166,7 @@ def walk(
             sets[0] = 0
             sets[1] = around + _coarse(activity)
             chance = mixed_chance(chances, weights, 0, contexts, sets, said)
-            if encoding:
-                bit = 1 if total == 0 else 0
-                encode_chance(coder, stream, chance, bit)
-            else:
-                bit = decode_chance(coder, stream, chance)
+            bit = code_chance(coder, stream, chance, 1 if total == 0 else 0, encoding)
             learn(chances, sightings, weights, 0, contexts, sets, said, bit, rate)
             if bit:
                 plane[row, col] = prediction
@@ -230,11 +219,7 @@ def walk(
                     sets[0] = number
                     sets[1] = around + 12 + stage * 24 + expected
                     chance = mixed_chance(chances, weights, number, contexts, sets, said)
-                    if encoding:
-                        bit = 1 if size > counted else 0
-                        encode_chance(coder, stream, chance, bit)
-                    else:
-                        bit = decode_chance(coder, stream, chance)
+                    bit = code_chance(coder, stream, chance, 1 if size > counted else 0, encoding)
                     learn(chances, sightings, weights, number, contexts, sets, said, bit, rate)
                     if bit == 0:
                         break
@@ -249,23 +234,19 @@ def walk(
                         for each in range(8):
                             contexts[each] = digits
                         chance = mixed_chance(chances, weights, number, contexts, sets, said)
-                        if encoding:
-                            bit = 1 if rest >> (digits + 1) else 0
-                            encode_chance(coder, stream, chance, bit)
-                        else:
-                            bit = decode_chance(coder, stream, chance)
+                        bit = code_chance(
+                            coder, stream, chance, 1 if rest >> (digits + 1) else 0, encoding
+                        )
                         learn(chances, sightings, weights, number, contexts, sets, said, bit, rate)
                         if bit == 0:
                             break
                         digits += 1
-                    if not encoding:
-                        rest = 1
+                    found = 1
                     for digit in range(digits - 1, -1, -1):
-                        if encoding:
-                            encode_chance(coder, stream, EVEN, (rest >> digit) & 1)
-                        else:
-                            rest = 2 * rest + decode_chance(coder, stream, EVEN)
-                    counted = rest + ESCAPE_FROM - 1
+                        found = 2 * found + code_chance(
+                            coder, stream, EVEN, (rest >> digit) & 1, encoding
+                        )
+                    counted = found + ESCAPE_FROM - 1
                 size = counted
                 if size:
                     number = 1 + STAGES * channels + place
@@ -295,11 +276,7 @@ def walk(
                     sets[0] = number
                     sets[1] = around + 12 + STAGES * 24 + place
                     chance = mixed_chance(chances, weights, number, contexts, sets, said)
-                    if encoding:
-                        bit = 1 if value > 0 else 0
-                        encode_chance(coder, stream, chance, bit)
-                    else:
-                        bit = decode_chance(coder, stream, chance)
+                    bit = code_chance(coder, stream, chance, 1 if value > 0 else 0, encoding)
                     learn(chances, sightings, weights, number, contexts, sets, said, bit, rate)
                     signs[y, x, channel] = 2 * bit - 1
                     value = size if bit else -size

@@ -13,13 +13,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.compiled import compiled
+from radcodec.entropy.compiled import compiled, inner
 
 #: Bits of a probability.
 PROBABILITY_BITS = 11
 #: Probability 1.
 WHOLE = 1 << PROBABILITY_BITS
-#: Bits of the chances that `encode_chance` takes.
+#: Bits of the chances that come from elsewhere, as `code_chance` takes them.
 CHANCE_BITS = 16
 #: Below this the coder takes the next byte.
 SMALLEST_RANGE = 1 << 24
@@ -68,6 +68,73 @@ def _shift_low(coder: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
     coder[_LOW] = (coder[_LOW] & 0x00FFFFFF) << 8
 
 
+@inner
+def _push(coder: NDArray[np.int64], out: NDArray[np.uint8], bound: int, bit: int) -> None:
+    """Encode a decision: the lower part of the range for a 0, the upper one for a 1."""
+    if bit == 0:
+        coder[_RANGE] = bound
+    else:
+        coder[_LOW] += bound
+        coder[_RANGE] -= bound
+    while coder[_RANGE] < SMALLEST_RANGE:
+        coder[_RANGE] <<= 8
+        _shift_low(coder, out)
+
+
+@inner
+def _pull(coder: NDArray[np.int64], data: NDArray[np.uint8], bound: int) -> int:
+    """Decode what `_push` encoded; zeros follow the last byte of `data`."""
+    if coder[_CODE] < bound:
+        coder[_RANGE] = bound
+        bit = 0
+    else:
+        coder[_CODE] -= bound
+        coder[_RANGE] -= bound
+        bit = 1
+    while coder[_RANGE] < SMALLEST_RANGE:
+        coder[_RANGE] <<= 8
+        following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0
+        coder[_CODE] = (coder[_CODE] << 8) | following
+        coder[_NEXT] += 1
+    return bit
+
+
+@inner
+def narrow(
+    coder: NDArray[np.int64], data: NDArray[np.uint8], bound: int, bit: int, encoding: bool
+) -> int:
+    """Code a decision, or find the one that was coded; return it.
+
+    What is encoded goes into `data`, which must have room, for it is not checked.
+    """
+    if encoding:
+        _push(coder, data, bound, bit)
+        return bit
+    return _pull(coder, data, bound)
+
+
+@inner
+def code_chance(
+    coder: NDArray[np.int64], data: NDArray[np.uint8], chance: int, bit: int, encoding: bool
+) -> int:
+    """Code a decision whose chance of a 1 in 1/65536 comes from elsewhere; 1 is the lower part."""
+    bound = (coder[_RANGE] >> CHANCE_BITS) * chance
+    if encoding:
+        _push(coder, data, bound, 1 - bit)
+        return bit
+    return 1 - _pull(coder, data, bound)
+
+
+@inner
+def _follow(probabilities: NDArray[np.int64], context: int, bit: int, adaptation: int) -> None:
+    """Move a context's probability of a 0 towards what was coded in it."""
+    zero = probabilities[context]
+    if bit == 0:
+        probabilities[context] = zero + ((WHOLE - zero) >> adaptation)
+    else:
+        probabilities[context] = zero - (zero >> adaptation)
+
+
 @compiled
 def encode_bit(
     coder: NDArray[np.int64],
@@ -78,32 +145,9 @@ def encode_bit(
     adaptation: int,
 ) -> None:
     """Code one decision; `out` must have room, for it is not checked."""
-    zero = probabilities[context]
-    bound = (coder[_RANGE] >> PROBABILITY_BITS) * zero
-    if bit == 0:
-        coder[_RANGE] = bound
-        probabilities[context] = zero + ((WHOLE - zero) >> adaptation)
-    else:
-        coder[_LOW] += bound
-        coder[_RANGE] -= bound
-        probabilities[context] = zero - (zero >> adaptation)
-    while coder[_RANGE] < SMALLEST_RANGE:
-        coder[_RANGE] <<= 8
-        _shift_low(coder, out)
-
-
-@compiled
-def encode_chance(coder: NDArray[np.int64], out: NDArray[np.uint8], chance: int, bit: int) -> None:
-    """Code one decision whose chance of a 1, in 1/65536, comes from elsewhere."""
-    bound = (coder[_RANGE] >> CHANCE_BITS) * chance
-    if bit:
-        coder[_RANGE] = bound
-    else:
-        coder[_LOW] += bound
-        coder[_RANGE] -= bound
-    while coder[_RANGE] < SMALLEST_RANGE:
-        coder[_RANGE] <<= 8
-        _shift_low(coder, out)
+    bound = (coder[_RANGE] >> PROBABILITY_BITS) * probabilities[context]
+    _push(coder, out, bound, bit)
+    _follow(probabilities, context, bit, adaptation)
 
 
 @compiled
@@ -132,41 +176,9 @@ def decode_bit(
     adaptation: int,
 ) -> int:
     """Decode one decision; zeros follow the last byte of `data`."""
-    zero = probabilities[context]
-    bound = (coder[_RANGE] >> PROBABILITY_BITS) * zero
-    if coder[_CODE] < bound:
-        coder[_RANGE] = bound
-        probabilities[context] = zero + ((WHOLE - zero) >> adaptation)
-        bit = 0
-    else:
-        coder[_CODE] -= bound
-        coder[_RANGE] -= bound
-        probabilities[context] = zero - (zero >> adaptation)
-        bit = 1
-    while coder[_RANGE] < SMALLEST_RANGE:
-        coder[_RANGE] <<= 8
-        following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0
-        coder[_CODE] = (coder[_CODE] << 8) | following
-        coder[_NEXT] += 1
-    return bit
-
-
-@compiled
-def decode_chance(coder: NDArray[np.int64], data: NDArray[np.uint8], chance: int) -> int:
-    """Decode one decision of `encode_chance`; zeros follow the last byte of `data`."""
-    bound = (coder[_RANGE] >> CHANCE_BITS) * chance
-    if coder[_CODE] < bound:
-        coder[_RANGE] = bound
-        bit = 1
-    else:
-        coder[_CODE] -= bound
-        coder[_RANGE] -= bound
-        bit = 0
-    while coder[_RANGE] < SMALLEST_RANGE:
-        coder[_RANGE] <<= 8
-        following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0
-        coder[_CODE] = (coder[_CODE] << 8) | following
-        coder[_NEXT] += 1
+    bound = (coder[_RANGE] >> PROBABILITY_BITS) * probabilities[context]
+    bit = _pull(coder, data, bound)
+    _follow(probabilities, context, bit, adaptation)
     return bit
 
 

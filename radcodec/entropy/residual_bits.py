@@ -14,11 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.rangecoder import FULL_RANGE, SMALLEST_RANGE, _shift_low
-from radcodec.entropy.residual_inner import inner
+from radcodec.entropy.compiled import inner
+from radcodec.entropy.rangecoder import CHANCE_BITS, narrow
 
-#: Bits of the probability that the range is divided by.
-CHANCE_BITS = 16
 #: Bits of the two probabilities that each context keeps.
 KEPT_BITS = 22
 #: No decision is taken for more certain than this.
@@ -32,8 +30,8 @@ LEAST_FAST = 1 << 11
 LARGEST_LOG = 17
 #: Contexts of such a number: its logarithm, and the digits below the first.
 NUMBER_CONTEXTS = (LARGEST_LOG + 1) + (LARGEST_LOG + 1) * LARGEST_LOG
-# Places in the coder's state, as in `rangecoder`.
-_LOW, _CODE, _RANGE, _NEXT = 0, 0, 1, 2
+# Place in the coder's state, as in `rangecoder`.
+_RANGE = 1
 
 
 def new_contexts(count: int) -> NDArray[np.int32]:
@@ -45,36 +43,6 @@ def new_contexts(count: int) -> NDArray[np.int32]:
 
 #: How far a probability moves after so many decisions in its context, in 1/65536 of the way.
 PACES = np.array([max((1 << 17) // (2 * n + 3), 1 << 8) for n in range(NEW + 1)], dtype=np.int64)
-
-
-@inner
-def _narrow(
-    coder: NDArray[np.int64], data: NDArray[np.uint8], bound: int, bit: int, encoding: bool
-) -> int:
-    """Take the lower part of the range for a 0, the upper one for a 1."""
-    if encoding:
-        if bit == 0:
-            coder[_RANGE] = bound
-        else:
-            coder[_LOW] += bound
-            coder[_RANGE] -= bound
-        while coder[_RANGE] < SMALLEST_RANGE:
-            coder[_RANGE] <<= 8
-            _shift_low(coder, data)
-        return bit
-    if coder[_CODE] < bound:
-        coder[_RANGE] = bound
-        bit = 0
-    else:
-        coder[_CODE] -= bound
-        coder[_RANGE] -= bound
-        bit = 1
-    while coder[_RANGE] < SMALLEST_RANGE:
-        coder[_RANGE] = (coder[_RANGE] << 8) & FULL_RANGE
-        following = data[coder[_NEXT]] if coder[_NEXT] < len(data) else 0
-        coder[_CODE] = (coder[_CODE] << 8) | following
-        coder[_NEXT] += 1
-    return bit
 
 
 @inner
@@ -91,7 +59,7 @@ def code_bit(
     seen = int(contexts[place, 2])
     chance = (fast + slow) >> (KEPT_BITS + 1 - CHANCE_BITS)
     chance = min(max(chance, LEAST_CHANCE), MOST_CHANCE)
-    bit = _narrow(coder, data, (coder[_RANGE] >> CHANCE_BITS) * chance, bit, encoding)
+    bit = narrow(coder, data, (coder[_RANGE] >> CHANCE_BITS) * chance, bit, encoding)
     aim = 0 if bit else 1 << KEPT_BITS
     contexts[place, 0] = fast + (((aim - fast) * max(int(PACES[seen]), LEAST_FAST)) >> 16)
     contexts[place, 1] = slow + (((aim - slow) * int(PACES[seen])) >> 16)
@@ -106,7 +74,7 @@ def code_even(
     """Code the last `count` digits of a number, each as likely 0 as 1; return them."""
     found = 0
     for k in range(count - 1, -1, -1):
-        found = 2 * found + _narrow(coder, data, coder[_RANGE] >> 1, (value >> k) & 1, encoding)
+        found = 2 * found + narrow(coder, data, coder[_RANGE] >> 1, (value >> k) & 1, encoding)
     return found
 
 

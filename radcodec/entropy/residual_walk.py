@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.compiled import compiled
+from radcodec.entropy.compiled import compiled, inner
 from radcodec.entropy.residual_bits import NUMBER_CONTEXTS, code_bit, code_even, code_number
-from radcodec.entropy.residual_inner import inner
 
 #: Columns beside and rows above a tile that are made up from its outermost pixels.
 PAD = 3

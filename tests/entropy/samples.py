@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.build import build_table_set, choose_order, choose_thresholds
 from radcodec.entropy.counting import activities, count_symbols
+from radcodec.entropy.mixing import Experience, learnt
 from radcodec.entropy.tables import TableSet
 
+#: What the first byte of a tile has added where contexts are mixed.
+MIXED = 128
+NO_SKIP = np.zeros((24, 24), dtype=bool)
 Latent = tuple[NDArray[np.int32], NDArray[np.bool_]]
 
 
@@ -54,6 +58,39 @@ def even(channels: int) -> TableSet:
 def code_of(one: TableSet, symbol: int, group: int = 0) -> str:
     """Return the code of a symbol of a class as binary digits."""
     return f"{one.codes[group, symbol]:0{one.lengths[group, symbol]}b}"
+
+
+def scan(channels: int) -> NDArray[np.uint8]:
+    """Return a scan order that is not that of the channels."""
+    return np.array([0, *range(channels - 1, 0, -1)], dtype=np.uint8)
+
+
+@lru_cache
+def blank(channels: int) -> Experience:
+    """Return experience of nothing."""
+    return Experience.none(channels)
+
+
+@lru_cache
+def sampled(channels: int, predicted: bool = True, scale: float = 2.0) -> Experience:
+    """Return experience of a small Laplacian latent."""
+    tiles = [(laplacian(0, (channels, 24, 24), scale), NO_SKIP)]
+    return learnt(tiles, scan(channels), predicted=predicted)
+
+
+@lru_cache
+def wild(channels: int) -> Experience:
+    """Return experience of random numbers, the extreme ones among them."""
+    random, like = np.random.default_rng(1), blank(channels)
+    chances = random.choice(np.array([16, 17, 900, 40000, 65519], np.uint16), like.chances.shape)
+    sightings = random.integers(0, 256, like.sightings.shape, np.uint8)
+    weights = random.integers(-(1 << 20), 1 << 20, like.weights.shape, np.int32, endpoint=True)
+    return Experience(chances, sightings, weights)
+
+
+def with_recall(one: TableSet, experience: Experience) -> TableSet:
+    """Return a table set that has experience."""
+    return replace(one, recall=lambda: experience)
 
 
 @st.composite
