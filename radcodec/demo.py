@@ -60,6 +60,8 @@ class Row:
         Depth of the first layer's networks.
     refined : bool
         Whether a second layer of depth 1 refines it.
+    wide : bool
+        Whether its networks have many latents.
     original_bytes, rcz_bytes : int
         Uncompressed pixels; the whole compressed file, data set included.
     ratio : float
@@ -78,6 +80,7 @@ class Row:
     modality: str
     depth: int
     refined: bool
+    wide: bool
     original_bytes: int
     rcz_bytes: int
     ratio: float
@@ -165,6 +168,7 @@ def show(name: str, image: GreyImage, ratio: float, output: Path) -> Row:
         modality=result.modality,
         depth=result.depth,
         refined=result.refined,
+        wide=result.wide,
         original_bytes=image.uncompressed_bytes,
         rcz_bytes=len(result.data),
         ratio=image.uncompressed_bytes / len(result.data),
@@ -174,6 +178,13 @@ def show(name: str, image: GreyImage, ratio: float, output: Path) -> Row:
         compress_seconds=middle - begin,
         restore_seconds=end - middle,
     )
+
+
+def _networks(row: Row) -> str:
+    """What coded an image: `3`, `3+1` refined, `2w` wide, or `pixels`."""
+    if not row.depth:
+        return "pixels"
+    return f"{row.depth}{'+1' if row.refined else 'w' if row.wide else ''}"
 
 
 def as_table(rows: list[Row]) -> Table:
@@ -199,7 +210,7 @@ def as_table(rows: list[Row]) -> Table:
         table.add_row(
             row.file,
             row.modality,
-            f"{row.depth}+1" if row.refined else str(row.depth or "pixels"),
+            _networks(row),
             str(row.original_bytes),
             str(row.rcz_bytes),
             f"{row.ratio:.2f}",

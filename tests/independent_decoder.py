@@ -246,7 +246,8 @@ def network(z: Array, depth: int, weights: dict[str, Any]) -> Array:
         if i <= depth:
             shift = weights[f"conv{i}_shift"].astype(np.int64)
             most = np.asarray(weights[f"conv{i}_max"], dtype=np.int64).reshape(-1, 1, 1)
-            z = np.clip(shifted(z, shift[:, None, None]), 0, most)
+            least = np.asarray(weights.get(f"conv{i}_min", 0), dtype=np.int64).reshape(-1, 1, 1)
+            z = np.clip(shifted(z, shift[:, None, None]), least, most)
         if i > 0:
             k, rows, columns = z.shape  # PixelShuffle(2)
             split = z.reshape(k // 4, 2, 2, rows, columns).transpose(0, 3, 1, 4, 2)

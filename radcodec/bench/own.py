@@ -84,8 +84,8 @@ def find_level(search: Search, wanted: int) -> Found:
 
 def setting(plan: Plan, level: int) -> str:
     """Name what a file was coded with: ``d2 refined level 90``, ``pixels level 3``."""
-    refined = "" if plan.ratio is None else " refined"
-    return f"{f'd{plan.depth}{refined}' if plan != PIXELS else 'pixels'} level {level}"
+    kind = " wide" if plan.wide else "" if plan.ratio is None else " refined"
+    return f"{f'd{plan.depth}{kind}' if plan != PIXELS else 'pixels'} level {level}"
 
 
 def encode_at(image: GreyImage, modality: str, plan: Plan, level: int, models: ModelStore) -> bytes:
@@ -96,7 +96,7 @@ def encode_at(image: GreyImage, modality: str, plan: Plan, level: int, models: M
     prepared = prepare(image)
     if plan == PIXELS:
         return write_rcz(PixelEncoder(prepared, modality).file(level))
-    base = BaseEncoder(prepared, modality, plan.depth, models)
+    base = BaseEncoder(prepared, modality, plan.depth, models, wide=plan.wide)
     return write_rcz(Encoder(base, plan).file(level))
 
 

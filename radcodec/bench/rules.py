@@ -44,9 +44,9 @@ SIDE = 1024
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def candidates(depths: list[int]) -> list[Plan]:
+def candidates(depths: list[int], wide: Sequence[int] = ()) -> list[Plan]:
     """Plans worth trying with the depths at hand: depth 4 leaves too much to refine."""
-    plans = [Plan(depth) for depth in depths]
+    plans = [Plan(depth) for depth in depths] + [Plan(depth, wide=True) for depth in wide]
     if 1 in depths:
         plans += [Plan(depth, ratio) for depth in depths if 1 < depth < 4 for ratio in RATIOS]
     return plans
@@ -57,12 +57,13 @@ def curves_of(
 ) -> dict[Plan, Curve]:
     """Rate in bits per pixel (ascending) and PSNR in dB of each plan on an image."""
     prepared = prepare(image)
-    bases: dict[int, BaseEncoder] = {}
+    bases: dict[Plan, BaseEncoder] = {}
     out = {}
     for plan in plans:
-        if plan.depth not in bases:
-            bases[plan.depth] = BaseEncoder(prepared, modality, plan.depth, models)
-        encoder = Encoder(bases[plan.depth], plan)
+        base = plan.base
+        if base not in bases:
+            bases[base] = BaseEncoder(prepared, modality, plan.depth, models, wide=plan.wide)
+        encoder = Encoder(bases[base], plan)
         levels = [level for level in reversed(LEVELS) if not _mostly_pixels(encoder, level)]
         if len(levels) < 2:
             continue
@@ -137,6 +138,7 @@ def _as_json(rule: list[tuple[float, Plan]]) -> list[dict[str, Any]]:
             "up_to_bpp": None if math.isinf(top) else top,
             "depth": plan.depth,
             "refinement_step_ratio": plan.ratio,
+            **({"wide": True} if plan.wide else {}),
         }
         for top, plan in rule
     ]
@@ -206,7 +208,7 @@ def write_rules(
     for modality in sorted({source.modality for source in sources}):
         images = [_middle(source.read()) for source in sources if source.modality == modality]
         network = network_of(modality, store.compressors()[0].depth, store)
-        plans = candidates(store.depths(network))
+        plans = candidates(store.depths(network), store.depths(network, wide=True))
         curves = [curves_of(image, modality, plans, store) for image in images]
         lost = regrets(curves, plans)
         rule = segments(lost, plans)

@@ -293,8 +293,8 @@ def _target(given: dict[str, float | int | str | None]) -> Target:
 
 def _line(path: Path, place: Place | None, result: Summary, seconds: float) -> str:
     """What is said of a file that was compressed."""
-    refined = "refined " if result.refined else ""
-    how = f"depth {result.depth} {refined}level {result.level}"
+    kind = "refined " if result.refined else "wide " if result.wide else ""
+    how = f"depth {result.depth} {kind}level {result.level}"
     if result.coding != "networks":
         how = {"pixels": "predicted", "jpegls": "JPEG-LS"}[result.coding]
     parts = [

@@ -65,6 +65,8 @@ class Summary:
         Of the first layer of the last plane; 0 where no networks coded it.
     refined : bool
         Whether there is a second layer in it.
+    wide : bool
+        Whether its networks have many latents, so that there is none.
     level : int
         Of its last layer; 0 where no networks coded it.
     coding : str
@@ -82,6 +84,7 @@ class Summary:
     size: int
     depth: int
     refined: bool
+    wide: bool
     level: int
     coding: str
     modality: str
@@ -247,6 +250,7 @@ def compress_source(
         size=reader.size,
         depth=last.depth,
         refined=last.refinement is not None,
+        wide=last.coding == "networks" and store.decompressor(last.model_id.hex()).bundle.wide,
         level=level if last.refinement is None else last.refinement.level,
         coding=last.coding,
         modality=chosen,

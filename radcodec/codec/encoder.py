@@ -35,14 +35,18 @@ from radcodec.reading.image import GreyImage
 SERVED_BY = {"mg": "xr", "generic": "xr"}
 
 
-def network_of(modality: str, depth: int, models: ModelStore) -> str:
+def network_of(modality: str, depth: int, models: ModelStore, *, wide: bool = False) -> str:
     """Modality whose compressor serves `modality` at a depth."""
-    return modality if depth in models.depths(modality) else SERVED_BY.get(modality, modality)
+    own = depth in models.depths(modality, wide=wide)
+    return modality if own else SERVED_BY.get(modality, modality)
 
 
-def _networks(modality: str, depth: int, models: ModelStore) -> tuple[Compressor, Decompressor]:
+def _networks(
+    modality: str, depth: int, models: ModelStore, *, wide: bool = False
+) -> tuple[Compressor, Decompressor]:
     """The network pair that serves a modality at a depth."""
-    compressor = models.compressor(network_of(modality, depth, models), depth)
+    served = network_of(modality, depth, models, wide=wide)
+    compressor = models.compressor(served, depth, wide=wide)
     return compressor, models.decompressor(compressor.bundle.manifest["decompressor"])
 
 
@@ -72,7 +76,7 @@ def peak_of(stored: NDArray[np.int32]) -> int:
 
 
 class BaseEncoder:
-    """The first layer of one image at one depth; plans of the same depth share it.
+    """The first layer of one image; plans that differ only in its refinement share it.
 
     Parameters
     ----------
@@ -84,6 +88,8 @@ class BaseEncoder:
         1 to 4.
     models : ModelStore
         Where the networks are.
+    wide : bool
+        Whether to take the networks of many latents.
     worth : float
         See `LayerEncoder`; refinements take the same.
     """
@@ -95,13 +101,14 @@ class BaseEncoder:
         depth: int,
         models: ModelStore,
         *,
+        wide: bool = False,
         worth: float = WORTH,
     ) -> None:
         self.prepared, self.modality, self.models = prepared, modality, models
         self.worth = worth
         self.header = header_of(prepared.image, modality)
         self.grid = self.header.grid(depth)
-        self._networks = _networks(modality, depth, models)
+        self._networks = _networks(modality, depth, models, wide=wide)
         self.layer = self.layer_of(prepared.unit, prepared.mask)
 
     def layer_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radcodec.errors import ModelMismatchError
@@ -30,10 +30,13 @@ class Plan:
     ratio : float or None
         Nominal quantiser step of the refinement over that of the first layer; None where
         there is no refinement.
+    wide : bool
+        Whether the first layer is of networks with so many latents that nothing is left to refine.
     """
 
     depth: int
     ratio: float | None = None
+    wide: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a plan that no file can follow."""
@@ -41,6 +44,8 @@ class Plan:
             raise ValueError(f"there is no depth {self.depth}")
         if self.ratio is not None and not (self.depth > REFINING_DEPTH and 0 < self.ratio < 100):
             raise ValueError(f"depth {self.depth} cannot be refined at the ratio {self.ratio}")
+        if self.wide and (self.depth == 0 or self.ratio is not None):
+            raise ValueError("what is wide has a depth, and no refinement")
 
     def levels(self, level: int) -> tuple[int, int | None]:
         """Levels of the first layer and of the refinement.
@@ -55,6 +60,11 @@ class Plan:
         step = nominal_step(level, REFINING_DEPTH) / self.ratio
         base = round(level_of_step(step, self.depth))
         return min(max(base, 0), LEVELS - 1), level
+
+    @property
+    def base(self) -> Plan:
+        """The first layer alone."""
+        return replace(self, ratio=None)
 
     @property
     def last_depth(self) -> int:
@@ -127,7 +137,11 @@ def load_rules(folder: Path) -> Rules:
             modality: [
                 (
                     math.inf if entry["up_to_bpp"] is None else float(entry["up_to_bpp"]),
-                    Plan(int(entry["depth"]), _ratio(entry["refinement_step_ratio"])),
+                    Plan(
+                        int(entry["depth"]),
+                        _ratio(entry["refinement_step_ratio"]),
+                        bool(entry.get("wide", False)),
+                    ),
                 )
                 for entry in entries
             ]

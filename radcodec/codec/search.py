@@ -66,10 +66,12 @@ def plans_for(
             "none; leave out --refine"
         )
     known = rules.of(modality) or rules.of(served)
+    wide = {*models.depths(modality, wide=True), *models.depths(served, wide=True)}
     usable = [
         (top, plan)
         for top, plan in known
-        if plan.depth in have and (plan.ratio is None or REFINING_DEPTH in have)
+        if plan.depth in (wide if plan.wide else have)
+        and (plan.ratio is None or REFINING_DEPTH in have)
     ]
     if depth is not None:
         usable = [(top, plan) for top, plan in usable if plan.depth == depth]
@@ -122,18 +124,19 @@ class Search:
     ) -> None:
         self.prepared, self.modality, self.models = prepared, modality, models
         self.plans, self.rules = plans, rules
-        self._bases: dict[int, BaseEncoder] = {}
+        self._bases: dict[Plan, BaseEncoder] = {}
         self._encoders: dict[Plan, Encoder] = {}
         self.pixels = PixelEncoder(prepared, modality) if pixels else None
 
     def encoder(self, plan: Plan) -> Encoder:
         """The encoder of a plan."""
         if plan not in self._encoders:
-            if plan.depth not in self._bases:
-                self._bases[plan.depth] = BaseEncoder(
-                    self.prepared, self.modality, plan.depth, self.models
+            base = plan.base
+            if base not in self._bases:
+                self._bases[base] = BaseEncoder(
+                    self.prepared, self.modality, plan.depth, self.models, wide=plan.wide
                 )
-            self._encoders[plan] = Encoder(self._bases[plan.depth], plan)
+            self._encoders[plan] = Encoder(self._bases[base], plan)
         return self._encoders[plan]
 
     def _bpp(self, size: float) -> float:

@@ -68,6 +68,11 @@ class Bundle:
         return int(self.manifest["latents"])
 
     @property
+    def wide(self) -> bool:
+        """Whether latents are more than half as many as features; see docs/format.md, 6."""
+        return 2 * self.latents > int(self.manifest["width"])
+
+    @property
     def block(self) -> int:
         """Pixels along one side of a latent position's block."""
         return int(2 ** (self.depth + 1))

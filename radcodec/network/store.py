@@ -25,6 +25,10 @@ def default_root() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
+def _described(modality: str | None, depth: int, wide: bool) -> str:
+    return f"{modality} at depth {depth}{' with many latents' if wide else ''}"
+
+
 class ModelStore:
     """All bundles below a folder, loaded when first used.
 
@@ -41,13 +45,13 @@ class ModelStore:
 
     @cached_property
     def bundles(self) -> list[Bundle]:
-        """Every bundle below the folder, in the order of depth, kind and modality."""
-        found = [load_bundle(path.parent) for path in sorted(self.root.glob("d?/*/manifest.json"))]
+        """Every bundle below the folder, in the order of depth, latents, kind and modality."""
+        found = [load_bundle(path.parent) for path in sorted(self.root.glob("d?*/*/manifest.json"))]
         if not found:
             raise ModelNotFoundError(
                 f"no models in {self.root}; reinstall radcodec, or set {VARIABLE} to their folder"
             )
-        return sorted(found, key=lambda b: (b.depth, b.kind, b.modality or ""))
+        return sorted(found, key=lambda b: (b.depth, b.latents, b.kind, b.modality or ""))
 
     def compressors(self) -> list[Bundle]:
         """Bundles of all compressors."""
@@ -57,12 +61,19 @@ class ModelStore:
         """Bundles of all decompressors."""
         return [b for b in self.bundles if b.kind == "decompressor"]
 
-    def depths(self, modality: str) -> list[int]:
+    def depths(self, modality: str, *, wide: bool = False) -> list[int]:
         """Depths for which there is a compressor of a modality, ascending."""
-        return [b.depth for b in self.compressors() if b.modality == modality]
+        return [b.depth for b in self.compressors() if b.modality == modality and b.wide == wide]
 
-    def compressor(self, modality: str, depth: int) -> Compressor:
+    def compressor(self, modality: str, depth: int, *, wide: bool = False) -> Compressor:
         """Compressor of a modality and depth.
+
+        Parameters
+        ----------
+        modality : str
+        depth : int
+        wide : bool
+            Whether it is to be one of many latents; see `Bundle.wide`.
 
         Raises
         ------
@@ -70,14 +81,13 @@ class ModelStore:
             If there is none; the message lists those there are.
         """
         for bundle in self.compressors():
-            if bundle.modality == modality and bundle.depth == depth:
+            if (bundle.modality, bundle.depth, bundle.wide) == (modality, depth, wide):
                 if bundle.id not in self._compressors:
                     self._compressors[bundle.id] = Compressor(bundle)
                 return self._compressors[bundle.id]
-        have = ", ".join(f"{b.modality} at depth {b.depth}" for b in self.compressors())
-        raise ModelNotFoundError(
-            f"no compressor for {modality} at depth {depth} in {self.root}; there are: {have}"
-        )
+        have = ", ".join(_described(b.modality, b.depth, b.wide) for b in self.compressors())
+        asked = _described(modality, depth, wide)
+        raise ModelNotFoundError(f"no compressor for {asked} in {self.root}; there are: {have}")
 
     def decompressor(self, model_id: str) -> Decompressor:
         """Decompressor with a given id, or whose id begins with it.
@@ -113,7 +123,7 @@ class ModelStore:
                     self.decompressor(bundle.id).self_test()
                     results.append((name, True, "known answer reproduced"))
                 else:
-                    self.compressor(bundle.modality or "", bundle.depth)
+                    self.compressor(bundle.modality or "", bundle.depth, wide=bundle.wide)
                     results.append((name, True, "loads"))
             except RadcodecError as error:
                 results.append((name, False, str(error)))

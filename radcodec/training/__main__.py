@@ -115,12 +115,18 @@ def _machine(device: str, threads: int | None) -> Machine:
     type=_EXISTING,
     help="Begin from this run folder or small checkpoint, not from the warm start.",
 )
+@click.option(
+    "--narrow",
+    type=_EXISTING,
+    help="Grow a wide network from this one of a depth less: run folder or small checkpoint.",
+)
 @_bases
 @_training_options
 def joint(
     config: Path,
     run: Path,
     start: Path | None,
+    narrow: Path | None,
     bases: tuple[Path, ...],
     data: Path,
     minutes: float,
@@ -134,7 +140,19 @@ def joint(
 
     settings, machine = _read_config(config), _machine(device, threads)
     samples = load(data, "train", default_modality)
-    stages.joint(settings, samples, run, minutes, start=start, bases=bases, machine=machine)
+    try:
+        stages.joint(
+            settings,
+            samples,
+            run,
+            minutes,
+            start=start,
+            narrow=narrow,
+            bases=bases,
+            machine=machine,
+        )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

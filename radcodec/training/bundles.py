@@ -23,8 +23,8 @@ from radcodec.training.tables import refining_table_sets_of, steps_table, table_
 
 #: Version of the manifests' layout.
 MANIFEST_VERSION = 1
-#: Bits of an activation of the whole-numbered decompressor, for each depth.
-ACTIVATION_BITS = {1: 12, 2: 11, 3: 11, 4: 11}
+#: Bits of an activation of the whole-numbered decompressor, and where rates are to be high.
+ACTIVATION_BITS, FINE_ACTIVATION_BITS = 11, 12
 #: Binary places of the reconstruction gains.
 GAIN_SHIFT = 8
 
@@ -47,8 +47,11 @@ def integer_decompressor(
             latent = codec.compressor(image)
             rounded = torch.round(latent / codec.encode_gains.log_step(position).exp())
             scaled.append(rounded * codec.decode_gains.log_step(position).exp())
+    fine = depth == 1 or codec.architecture.wide
     return quantise_decompressor(
-        codec.decompressor, torch.cat(scaled), activation_bits=ACTIVATION_BITS[depth]
+        codec.decompressor,
+        torch.cat(scaled),
+        activation_bits=FINE_ACTIVATION_BITS if fine else ACTIVATION_BITS,
     )
 
 
@@ -90,6 +93,8 @@ def write_decompressor(
         arrays[f"conv{number}_bias"] = layer.bias
         arrays[f"conv{number}_shift"] = layer.shift.astype(np.int32)
         arrays[f"conv{number}_max"] = layer.maximum.astype(np.int32)
+        if layer.minimum.any():
+            arrays[f"conv{number}_min"] = layer.minimum.astype(np.int32)
     np.savez_compressed(folder / "weights.npz", **arrays)
     (folder / "tables.npz").write_bytes(save_table_sets(sets))
     (folder / EXPERIENCE).write_bytes(save_experience(sets))
@@ -164,7 +169,7 @@ def write_bundles(
     Parameters
     ----------
     root : Path
-        The models folder; bundles go to ``d<depth>/``.
+        The models folder; bundles go to a folder of the architecture's name.
     joint : Codec
         Phase 1; its decompressor is the one that phase 2 left as it was.
     tuned : dict
@@ -199,7 +204,7 @@ def write_bundles(
         indices[modality] = (numbers[0], numbers[1])
     # The known answer comes from a random plane, so that no image is part of a bundle.
     answer = random.normal(0, 4, (joint.architecture.latents, 9, 7)).astype(np.int32)
-    place = root / f"d{joint.architecture.depth}"
+    place = root / joint.architecture.name
     decompressor = write_decompressor(
         place / "decompressor", joint, integer, sets, training, answer
     )

@@ -1,4 +1,4 @@
-"""Everything from nothing, or from where it stopped: all depths, all compressors, all bundles."""
+"""Everything from nothing, or from where it stopped: all networks, and all bundles."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from radcodec.training import stages
 from radcodec.training.data import load, read_index
 
 CONFIGS = Path(__file__).parent / "configs"
-#: Depths in the order of their training: what refines others comes after them.
-DEPTHS = (4, 3, 2, 1)
-#: Share of the whole budget for phase 1 of each depth, and for phase 2 of all modalities.
-JOINT_SHARE = {4: 0.18, 3: 0.18, 2: 0.16, 1: 0.24}
-TUNE_SHARE = {4: 0.05, 3: 0.05, 2: 0.05, 1: 0.09}
+#: Networks in the order of their training: what refines others, or grows from one, comes after.
+NETWORKS = ("d4", "d3", "d2", "d1", "d2-64")
+#: What each refines, and what each grows from.
+REFINES = {"d1": ("d4", "d3", "d2")}
+GROWS_FROM = {"d2-64": "d1"}
+#: Share of the whole budget for phase 1 of each, and for phase 2 of all modalities.
+JOINT_SHARE = {"d4": 0.12, "d3": 0.14, "d2": 0.13, "d1": 0.19, "d2-64": 0.19}
+TUNE_SHARE = {"d4": 0.03, "d3": 0.04, "d2": 0.04, "d1": 0.06, "d2-64": 0.06}
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,25 @@ class Campaign:
     runs: Path
     models: Path
 
-    def joint(self, depth: int) -> Path:
-        """Folder of phase 1 of a depth."""
-        return self.runs / f"d{depth}"
+    def joint(self, name: str) -> Path:
+        """Folder of phase 1 of a network."""
+        return self.runs / name
 
-    def tuned(self, depth: int) -> Path:
-        """Folder of phase 2 of a depth."""
-        return self.runs / f"d{depth}-tuned"
+    def tuned(self, name: str) -> Path:
+        """Folder of phase 2 of a network."""
+        return self.runs / f"{name}-tuned"
 
-    def bases(self, depth: int) -> list[Path]:
-        """What a depth refines."""
-        return [self.joint(deeper) for deeper in DEPTHS if deeper > depth] if depth == 1 else []
+    def bases(self, name: str) -> list[Path]:
+        """What a network refines."""
+        return [self.joint(deeper) for deeper in REFINES.get(name, ())]
 
-    def start(self, depth: int, fresh: bool) -> Path | None:
-        """Where phase 1 of a depth begins; None for the warm start."""
-        small = self.models / "checkpoints" / f"d{depth}-joint.safetensors"
+    def narrow(self, name: str) -> Path | None:
+        """What a wide network grows from."""
+        return self.joint(GROWS_FROM[name]) if name in GROWS_FROM else None
+
+    def start(self, name: str, fresh: bool) -> Path | None:
+        """Where phase 1 of a network begins; None for the warm start, or growth."""
+        small = self.models / "checkpoints" / f"{name}-joint.safetensors"
         return None if fresh or not small.exists() else small
 
 
@@ -58,7 +65,7 @@ def run(
     default_modality: str | None = None,
     machine: stages.Machine | None = None,
 ) -> None:
-    """Train all depths and write all bundles within a budget.
+    """Train all networks and write all bundles within a budget.
 
     Stopped and started again with the same arguments, it goes on where it was: a stage whose
     minutes are spent only loads.
@@ -86,37 +93,38 @@ def run(
     machine = machine or stages.Machine()
     read_index(data, "train")  # Exporting needs the index: better to fail now than at the end.
     samples = load(data, "train", default_modality)
-    configs = {depth: stages.read_config(CONFIGS / f"d{depth}.json") for depth in DEPTHS}
-    for depth in DEPTHS:
-        machine.log(f"depth {depth}, phase 1")
+    configs = {name: stages.read_config(CONFIGS / f"{name}.json") for name in NETWORKS}
+    for name in NETWORKS:
+        machine.log(f"{name}, phase 1")
         stages.joint(
-            configs[depth],
+            configs[name],
             samples,
-            campaign.joint(depth),
-            minutes * JOINT_SHARE[depth],
-            start=campaign.start(depth, fresh),
-            bases=campaign.bases(depth),
+            campaign.joint(name),
+            minutes * JOINT_SHARE[name],
+            start=campaign.start(name, fresh),
+            narrow=campaign.narrow(name),
+            bases=campaign.bases(name),
             machine=machine,
         )
-    for depth in DEPTHS:
-        machine.log(f"depth {depth}, phase 2")
+    for name in NETWORKS:
+        machine.log(f"{name}, phase 2")
         stages.tune(
-            configs[depth],
+            configs[name],
             samples,
-            campaign.tuned(depth),
-            minutes * TUNE_SHARE[depth] / len(stages.TUNED),
-            start=campaign.joint(depth),
-            bases=campaign.bases(depth),
+            campaign.tuned(name),
+            minutes * TUNE_SHARE[name] / len(stages.TUNED),
+            start=campaign.joint(name),
+            bases=campaign.bases(name),
             machine=machine,
         )
-    for depth in DEPTHS:
-        machine.log(f"depth {depth}, export")
+    for name in NETWORKS:
+        machine.log(f"{name}, export")
         stages.export(
-            campaign.joint(depth),
-            campaign.tuned(depth),
+            campaign.joint(name),
+            campaign.tuned(name),
             data,
             campaign.models,
-            bases=campaign.bases(depth),
+            bases=campaign.bases(name),
             note=f"campaign of {minutes:g} minutes on {machine.device}",
             log=machine.log,
         )

@@ -1,7 +1,7 @@
 """From a trained decompressor to one with whole weights and activations.
 
-Every layer becomes ``y = clamp((W * x + b + 2**(s - 1)) >> s, 0, max)`` in integers,
-which float32 represents without error as long as no partial sum can reach 2**24: for
+Every layer becomes ``y = clamp((W * x + b + 2**(s - 1)) >> s, min, max)`` in integers, min
+being 0, or -max where there is no ReLU, which float32 represents without error as long as no partial sum can reach 2**24: for
 every output channel
 
     sum |w| * (largest input) + |b| + 2**(s - 1)  <  2**24.
@@ -37,8 +37,8 @@ class IntegerLayer:
         Without the rounding term.
     shift : ndarray of int64, shape (outputs,)
         Right shift after the sum; 0 in the last layer.
-    maximum : ndarray of int64, shape (outputs,)
-        Upper clamp; the lower one is 0.  The last layer is not clamped.
+    minimum, maximum : ndarray of int64, shape (outputs,)
+        Lower clamp, 0 or -maximum, and upper one.  The last layer is not clamped.
     shuffle : bool
         Whether PixelShuffle(2) follows.
     last : bool
@@ -48,6 +48,7 @@ class IntegerLayer:
     weight: NDArray[np.int64]
     bias: NDArray[np.int64]
     shift: NDArray[np.int64]
+    minimum: NDArray[np.int64]
     maximum: NDArray[np.int64]
     shuffle: bool
     last: bool
@@ -116,9 +117,12 @@ class IntegerDecompressor:
             out = functional.conv2d(out, weight, bias, padding=1)
             if not layer.last:
                 scale = torch.from_numpy(np.exp2(-layer.shift.astype(np.float32)))
-                top = torch.from_numpy(layer.maximum.astype(np.float32))
+                low, top = (
+                    torch.from_numpy(limit.astype(np.float32))[:, None, None]
+                    for limit in (layer.minimum, layer.maximum)
+                )
                 out = torch.floor(out * scale[:, None, None])
-                out = torch.minimum(out.clamp_min(0), top[:, None, None])
+                out = torch.minimum(torch.maximum(out, low), top)
             if layer.shuffle:
                 out = functional.pixel_shuffle(out, 2)
         return out
@@ -162,6 +166,7 @@ def _round_layer(
     bias: NDArray[np.float64],
     unit: NDArray[np.float64],
     places: NDArray[np.int64],
+    minimum: NDArray[np.int64],
     maximum: NDArray[np.int64],
     samples: NDArray[np.float64],
     shuffle: bool,
@@ -173,9 +178,9 @@ def _round_layer(
     ----------
     in_units : ndarray, shape (outputs, inputs, 3, 3)
         Trained weights for whole-numbered inputs and outputs in the trained units.
-    bias, unit, places, maximum : ndarray, shape (outputs,)
+    bias, unit, places, minimum, maximum : ndarray, shape (outputs,)
         Trained bias, whole-numbered units for each trained one, binary places kept
-        below the unit, and upper clamp.
+        below the unit, and both clamps.
     samples : ndarray, shape (n, inputs * 9)
         Neighbourhoods of real inputs.
     shuffle, last : bool
@@ -191,6 +196,7 @@ def _round_layer(
         rounded.reshape(in_units.shape).astype(np.int64),
         np.rint(bias * gain + drift).astype(np.int64),
         np.zeros(len(bias), np.int64) if last else places,
+        minimum,
         maximum,
         shuffle,
         last,
@@ -242,12 +248,13 @@ def quantise_decompressor(
     fraction_bits = 0
     for number, conv in enumerate(convs):
         last, shuffle = number == len(convs) - 1, number > 0
+        signed = number == 0 and net.architecture.wide
         assert conv.bias is not None
         weight = conv.weight.detach().double().numpy()
         bias = conv.bias.detach().double().numpy()
         with torch.no_grad():
             exact = functional.conv2d(exact, conv.weight, conv.bias, padding=1)
-            exact = exact if last else exact.relu()
+            exact = exact if last or signed else exact.relu()
         in_units = weight / scale[None, :, None, None]
         # Sum of one output in real units at worst, the bias and half a unit included.
         reach = np.abs(in_units).sum(axis=(2, 3)) @ limits.astype(np.float64) + np.abs(bias)
@@ -258,7 +265,7 @@ def quantise_decompressor(
             maximum = np.zeros(len(bias), np.int64)
             unit = np.ones(len(bias))
         else:
-            peak = exact.amax(dim=(0, 2, 3)).double().numpy() * margin
+            peak = exact.abs().amax(dim=(0, 2, 3)).double().numpy() * margin
             if shuffle:
                 # The four channels that one shuffle joins share their unit.
                 peak = peak.reshape(-1, 4).max(axis=1).repeat(4)
@@ -269,9 +276,18 @@ def quantise_decompressor(
             unit = np.minimum(limit / np.maximum(peak, 1e-3), room)
             maximum = np.full(len(bias), limit, np.int64)
             places = np.clip(np.floor(np.log2(budget / (reach * unit + 1))), 1, 20)
+        minimum = -maximum if signed else np.zeros_like(maximum)
         while True:
             layer = _round_layer(
-                in_units, bias, unit, places.astype(np.int64), maximum, samples, shuffle, last
+                in_units,
+                bias,
+                unit,
+                places.astype(np.int64),
+                minimum,
+                maximum,
+                samples,
+                shuffle,
+                last,
             )
             # Making up for rounding errors can lengthen a row beyond its budget; such a row
             # gives up one binary place and is rounded again.

@@ -27,6 +27,10 @@ from radcodec.training.warm_start import warm_start
 UNREST_WORTH = 5e4
 
 
+#: File of a run that training goes on from.
+CHECKPOINT = "checkpoint.pt"
+
+
 @dataclass(frozen=True)
 class Config:
     """What a training run is, as kept in a JSON file.
@@ -39,6 +43,8 @@ class Config:
         Side of a patch in pixels; patches a step.
     learning_rate : float
         Peak, reached after `warm_up` steps and left by a cosine over the run's minutes.
+    rate_pace : float
+        Learning rate of the rate model over that of the networks.
     weights : dict
         Relative frequency of the modalities.
     finest : float
@@ -61,6 +67,7 @@ class Config:
     learning_rate: float = 4e-4
     final_share: float = 0.04
     warm_up: int = 60
+    rate_pace: float = 1.0
     weights: dict[str, float] = field(
         default_factory=lambda: {"xr": 0.3, "mg": 0.1, "ct": 0.3, "mr": 0.3}
     )
@@ -82,7 +89,13 @@ class Codec(nn.Module):
         super().__init__()
         self.compressor: Compressor
         self.decompressor: Decompressor
-        self.compressor, self.decompressor = warm_start(architecture, seed)
+        if architecture.wide:  # Random: such networks start as `grow.grown` says.
+            self.compressor, self.decompressor = (
+                Compressor(architecture),
+                Decompressor(architecture),
+            )
+        else:
+            self.compressor, self.decompressor = warm_start(architecture, seed)
         self.encode_gains = Gains(architecture.latents, architecture.depth)
         self.decode_gains = Gains(architecture.latents, architecture.depth)
         self.rate_model = RateModel(architecture.latents)
@@ -163,6 +176,16 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     temporary.replace(path)
 
 
+def _groups(codec: Codec, rate_pace: float) -> list[dict[str, Any]]:
+    """What learns, in groups of their own pace: the networks with their gains, the rate model."""
+    model = {id(parameter) for parameter in codec.rate_model.parameters()}
+    learning = [parameter for parameter in codec.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in learning if (id(p) in model) == of_model], "pace": pace}
+        for of_model, pace in ((False, 1.0), (True, rate_pace))
+    ]
+
+
 def train(
     codec: Codec,
     config: Config,
@@ -186,7 +209,7 @@ def train(
     samples : list of Sample
         Training images.
     run : Path
-        Folder of ``checkpoint.pt`` and ``log.jsonl``; made where missing.
+        Folder of `CHECKPOINT` and ``log.jsonl``; made where missing.
     minutes : float
         Total of training time over all resumptions, which also sets the learning rate's
         course.
@@ -203,11 +226,9 @@ def train(
         codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for part in (codec.decompressor, codec.decode_gains):
         part.requires_grad_(not freeze_decompressor)
-    optimiser = torch.optim.Adam(
-        [p for p in codec.parameters() if p.requires_grad], lr=config.learning_rate
-    )
+    optimiser = torch.optim.Adam(_groups(codec, config.rate_pace), lr=config.learning_rate)
     spent, steps = 0.0, 0
-    checkpoint = run / "checkpoint.pt"
+    checkpoint = run / CHECKPOINT
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         codec.load_state_dict(state["codec"])
@@ -239,7 +260,7 @@ def train(
         course = 0.5 * (1 + math.cos(math.pi * elapsed / budget))
         rate = config.learning_rate * (config.final_share + (1 - config.final_share) * course)
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (steps + 1) / config.warm_up)
+            group["lr"] = rate * group["pace"] * min(1.0, (steps + 1) / config.warm_up)
         images, weights, modalities = source.batch(config.batch)
         plain = not bases or refined.draw() < config.plain
         finest = config.plain_finest if bases and plain else config.finest

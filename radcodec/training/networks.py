@@ -11,6 +11,10 @@ Decompressor, depth d, one for all modalities::
     64c3w1s1p-relu, d x (256c3w1s1p-relu-PixelShuffle(2)), 4c3w1s1p-PixelShuffle(2)
 
 An image of M x N pixels becomes a latent of 16 x M/2**(d+1) x N/2**(d+1).
+
+Wide networks have as many latents as features.  Behind a ReLU a number of either sign takes two
+features, so there the narrowest layers, the compressor's last but one and the decompressor's
+first, go without it.
 """
 
 from __future__ import annotations
@@ -48,6 +52,16 @@ class Architecture:
         """Pixels along one side of the block that one latent position stands for."""
         return int(2 ** (self.depth + 1))
 
+    @property
+    def wide(self) -> bool:
+        """Whether latents are so many that the layers next to them go without ReLU."""
+        return 2 * self.latents > self.width
+
+    @property
+    def name(self) -> str:
+        """Name of folders and files: the depth, and the number of latents of a wide one."""
+        return f"d{self.depth}" + (f"-{self.latents}" if self.wide else "")
+
     def as_dict(self) -> dict[str, int]:
         """Return the fields as a plain dictionary."""
         return asdict(self)
@@ -69,6 +83,8 @@ class Compressor(nn.Module):
         layers: list[nn.Module] = [_conv(1, width), nn.ReLU(), _conv(width, width, 2), nn.ReLU()]
         for _ in range(architecture.depth):
             layers += [_conv(width, width), nn.ReLU(), _conv(width, width, 2), nn.ReLU()]
+        if architecture.wide:
+            layers[-1] = nn.Identity()
         layers.append(_conv(width, architecture.latents))
         self.layers = nn.Sequential(*layers)
         self.architecture = architecture
@@ -95,7 +111,8 @@ class Decompressor(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         width = architecture.width
-        layers: list[nn.Module] = [_conv(architecture.latents, width), nn.ReLU()]
+        first = nn.Identity() if architecture.wide else nn.ReLU()
+        layers: list[nn.Module] = [_conv(architecture.latents, width), first]
         for _ in range(architecture.depth):
             layers += [_conv(width, 4 * width), nn.ReLU(), nn.PixelShuffle(2)]
         layers += [_conv(width, 4), nn.PixelShuffle(2)]

@@ -90,7 +90,8 @@ def compressor_onnx(net: Compressor) -> onnx.ModelProto:
             conv.bias.detach().float().cpu().numpy(),
             int(conv.stride[0]),
         )
-        if number < len(convs) - 1:
+        linear = len(convs) - (2 if net.architecture.wide else 1)
+        if number < linear:
             graph.add("Relu", [])
     return graph.model("compressor", "image", 1, net.architecture.latents)
 
@@ -118,10 +119,11 @@ def decompressor_onnx(net: IntegerDecompressor) -> onnx.ModelProto:
             scale = np.exp2(-layer.shift.astype(np.float32)).reshape(shape)
             graph.add("Mul", [graph.constant(f"scale{number}", scale)])
             graph.add("Floor", [])
-            # All channels of a layer share one limit.
-            zero = graph.constant(f"zero{number}", np.zeros((), np.float32))
+            # All channels of a layer share both limits.
+            low = np.array(layer.minimum.min(), np.float32)
             top = np.array(layer.maximum.max(), np.float32)
-            graph.add("Clip", [zero, graph.constant(f"max{number}", top)])
+            limits = graph.constant(f"min{number}", low), graph.constant(f"max{number}", top)
+            graph.add("Clip", [*limits])
         if layer.shuffle:
             graph.add("DepthToSpace", [], blocksize=2, mode="CRD")
     return graph.model("decompressor", "latent", net.architecture.latents, 1)

@@ -12,8 +12,9 @@ import torch
 
 from radcodec.training.bundles import write_bundles
 from radcodec.training.checkpoints import load_codec, save_small
-from radcodec.training.data import Sample, licences, read_index
-from radcodec.training.loop import Codec, Config, train
+from radcodec.training.data import PatchSource, Sample, licences, read_index
+from radcodec.training.grow import grown
+from radcodec.training.loop import CHECKPOINT, Codec, Config, train
 from radcodec.training.plots import plot_log
 
 #: Modalities that get a compressor of their own, and what each is tuned on.
@@ -25,6 +26,9 @@ TUNED: dict[str, dict[str, float]] = {
     "ct": {"ct": 1.0},
     "mr": {"mr": 1.0},
 }
+
+#: Patches that a wide codec's latents are made of.
+GROWING_PATCHES = 64
 
 Log = Callable[[str], None]
 
@@ -64,6 +68,13 @@ def load_bases(paths: Sequence[Path]) -> list[Codec]:
     return [load_codec(path) for path in paths]
 
 
+def _wide_start(config: Config, samples: list[Sample], narrow: Path) -> Codec:
+    """A wide codec that does what a trained one of a depth less does; see `grow`."""
+    source = PatchSource(samples, config.patch, config.weights, config.seed)
+    images, _, _ = source.batch(GROWING_PATCHES)
+    return grown(load_codec(narrow).eval(), torch.from_numpy(images), config.seed)
+
+
 def joint(
     config: Config,
     samples: list[Sample],
@@ -71,13 +82,53 @@ def joint(
     minutes: float,
     *,
     start: Path | None = None,
+    narrow: Path | None = None,
     bases: Sequence[Path] = (),
     machine: Machine | None = None,
 ) -> None:
-    """Phase 1: compressor and decompressor together; see `loop.train`."""
+    """Phase 1: compressor and decompressor together; see `loop.train`.
+
+    Parameters
+    ----------
+    config : Config
+        The run.
+    samples : list of Sample
+        Training images.
+    run : Path
+        Folder of the run.
+    minutes : float
+        Of training in all.
+    start : Path, optional
+        Codec to begin from, in place of the warm start.
+    narrow : Path, optional
+        Codec of a depth less that a wide one grows from, where there is no `start`.
+    bases : sequence of Path
+        Deeper codecs that this one refines.
+    machine : Machine, optional
+        Where to train.
+
+    Raises
+    ------
+    ValueError
+        If what it begins from has another architecture than the configuration, or a wide run
+        has nothing to begin from.
+    """
     machine = machine or Machine()
     torch.manual_seed(config.seed)
-    codec = Codec(config.architecture, config.seed) if start is None else load_codec(start)
+    if (run / CHECKPOINT).exists():
+        codec = load_codec(run)
+    elif start is not None:
+        codec = load_codec(start)
+    elif narrow is not None:
+        codec = _wide_start(config, samples, narrow)
+    elif config.architecture.wide:
+        raise ValueError("a wide network grows from a trained one of a depth less; name it")
+    else:
+        codec = Codec(config.architecture, config.seed)
+    if codec.architecture != config.architecture:
+        raise ValueError(
+            f"the start is {codec.architecture}, the configuration {config.architecture}"
+        )
     train(
         codec,
         config,
@@ -146,7 +197,7 @@ def export(
     data : Path
         Indexed folder; its training split gives entropy tables and rounding their statistics.
     models : Path
-        Gets ``d<depth>/`` and ``checkpoints/``.
+        Gets a folder of the architecture's name and ``checkpoints/``.
     bases : sequence of Path
         Deeper codecs that this one refines.
     note : str
@@ -154,10 +205,10 @@ def export(
     """
     images = read_index(data, "train")
     codec = load_codec(joint_run).eval()
-    depth = codec.architecture.depth
+    name = codec.architecture.name
     tuned = {}
     for modality in TUNED:
-        found = None if tuned_run is None else _tuned(tuned_run, depth, modality)
+        found = None if tuned_run is None else _tuned(tuned_run, name, modality)
         tuned[modality] = codec if found is None else load_codec(found).eval()
     training = {
         "note": note,
@@ -167,14 +218,14 @@ def export(
     }
     for bundle in write_bundles(models, codec, tuned, images, training, load_bases(bases)):
         log(f"{bundle.path}: {bundle.id}")
-    whole = models / "checkpoints" / f"d{depth}-joint.safetensors"
+    whole = models / "checkpoints" / f"{name}-joint.safetensors"
     save_small(codec, whole)
     for modality, each in tuned.items():
-        save_small(each, whole.with_name(f"d{depth}-{modality}.safetensors"), rest=whole)
+        save_small(each, whole.with_name(f"{name}-{modality}.safetensors"), rest=whole)
 
 
-def _tuned(folder: Path, depth: int, modality: str) -> Path | None:
-    for path in (folder / modality, folder / f"d{depth}-{modality}.safetensors"):
+def _tuned(folder: Path, name: str, modality: str) -> Path | None:
+    for path in (folder / modality, folder / f"{name}-{modality}.safetensors"):
         if path.exists():
             return path
     return None

@@ -59,6 +59,24 @@ def test_rules_are_read(tmp_path: Path) -> None:
     assert read.quality_of("mr") == read.quality_of("xr") == [10, 8, 6, 4, 2]
 
 
+def test_rules_may_name_wide_networks(tmp_path: Path) -> None:
+    wide = {**_entry(None, 2, None), "wide": True}
+    rules = {"plans": {"ct": [_entry(0.1, 3, None), wide]}, "quality": {}}
+    (tmp_path / RULES).write_text(json.dumps(rules))
+    read = load_rules(tmp_path)
+    assert read.of("ct") == [(0.1, Plan(3)), (math.inf, Plan(2, wide=True))]
+    assert read.of("ct")[1][1] != Plan(2)
+    rules["plans"]["ct"] = [{**wide, "refinement_step_ratio": 0.5}]
+    (tmp_path / RULES).write_text(json.dumps(rules))
+    with pytest.raises(ModelMismatchError, match="no refinement"):
+        load_rules(tmp_path)
+
+
+def test_the_base_of_a_plan_is_its_first_layer() -> None:
+    assert Plan(3, 0.5).base == Plan(3).base == Plan(3)
+    assert Plan(2, wide=True).base == Plan(2, wide=True) != Plan(2)
+
+
 def test_a_folder_without_rules_has_none(tmp_path: Path) -> None:
     rules = load_rules(tmp_path)
     assert rules.of("ct") == []

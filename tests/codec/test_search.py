@@ -242,8 +242,8 @@ class Have(ModelStore):
     def __init__(self, **depths: list[int]) -> None:
         self.have = depths
 
-    def depths(self, modality: str) -> list[int]:
-        return self.have.get(modality, [])
+    def depths(self, modality: str, *, wide: bool = False) -> list[int]:
+        return self.have.get(f"{modality}_wide" if wide else modality, [])
 
 
 def _plans(
@@ -268,6 +268,17 @@ def test_rules_are_followed_as_far_as_there_are_models() -> None:
     # What refines is missing for MR.
     assert _plans(None, None, RULES, "mr") == RULES.of("mr")[:1]
     assert _plans(None, None, RULES, "generic") == _plans(None, None, RULES, "mg") == RULES.of("xr")
+
+
+def test_wide_networks_are_planned_where_there_are_any() -> None:
+    wide = Plan(2, wide=True)
+    rules = Rules({"ct": [(0.1, Plan(3)), (math.inf, wide)]}, {})
+    assert _plans(None, None, rules) == rules.of("ct")[:1]
+    store = cast(ModelStore, Have(ct=[1, 2, 3], ct_wide=[2]))
+    assert plans_for("ct", None, None, rules, store) == rules.of("ct")
+    assert (math.inf, wide) in plans_for("ct", 2, None, rules, store)
+    assert plans_for("ct", 2, False, rules, store) == rules.of("ct")[1:]
+    assert all(plan.ratio is not None for _, plan in plans_for("ct", 2, True, rules, store))
 
 
 def test_rules_are_narrowed_to_what_is_asked() -> None:

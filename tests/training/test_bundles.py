@@ -13,7 +13,8 @@ pytest.importorskip("imagecodecs")
 
 import torch
 
-from radcodec.codec import check, compress
+from radcodec.bench.own import whole_file
+from radcodec.codec import BaseEncoder, Encoder, Plan, check, compress, prepare
 from radcodec.network.bundle import Bundle
 from radcodec.network.store import ModelStore
 from radcodec.quantising.levels import LEVELS, nominal_step
@@ -21,6 +22,7 @@ from radcodec.quantising.quantise import LIMIT
 from radcodec.rate import Target
 from radcodec.training.bundles import write_bundles
 from radcodec.training.data import IndexedImage, read_index
+from radcodec.training.grow import grown
 from radcodec.training.loop import Codec
 from radcodec.training.networks import Architecture
 from radcodec.training.tables import BANDS, refining_table_sets_of, table_sets_of, trimmed
@@ -29,6 +31,12 @@ from tests.independent_decoder import decode as decode_independently
 from tests.training.samples import write_images
 
 TUNED = ("xr", "mg")
+
+
+def _wide() -> Codec:
+    torch.manual_seed(9)
+    narrow = Codec(Architecture(1, width=16, latents=4), 1).eval()
+    return grown(narrow, torch.rand(4, 1, 16, 16))
 
 
 def _codec(depth: int) -> Codec:
@@ -43,10 +51,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[IndexedImage]:
 
 @pytest.fixture(scope="module")
 def root(images: list[IndexedImage], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder of depth 2, and of depth 1 that refines it."""
+    """A models folder of depth 2, of depth 1 that refines it, and of depth 2 with many latents."""
     root = tmp_path_factory.mktemp("models")
     base = _codec(2)
-    for codec, bases in ((base, []), (_codec(1), [base])):
+    for codec, bases in ((base, []), (_codec(1), [base]), (_wide(), [])):
         tuned = dict.fromkeys(TUNED, codec)
         bundles = write_bundles(root, codec, tuned, images, {"note": "test"}, bases)
         assert [bundle.kind for bundle in bundles] == ["decompressor"] + 2 * ["compressor"]
@@ -58,18 +66,20 @@ def store(root: Path) -> ModelStore:
     return ModelStore(root)
 
 
-def _decompressor(store: ModelStore, depth: int) -> Bundle:
-    return next(bundle for bundle in store.decompressors() if bundle.depth == depth)
+def _decompressor(store: ModelStore, depth: int, *, wide: bool = False) -> Bundle:
+    found = (bundle for bundle in store.decompressors() if bundle.wide == wide)
+    return next(bundle for bundle in found if bundle.depth == depth)
 
 
 def test_the_folder_is_complete_and_tests_itself(store: ModelStore) -> None:
-    assert [(b.depth, b.kind, b.modality) for b in store.bundles] == [
-        (depth, kind, modality)
-        for depth in (1, 2)
+    assert [(b.depth, b.latents, b.kind, b.modality) for b in store.bundles] == [
+        (depth, latents, kind, modality)
+        for depth, latents in ((1, 6), (2, 6), (2, 16))
         for kind, modality in (("compressor", "mg"), ("compressor", "xr"), ("decompressor", None))
     ]
     assert all(good for _, good, _ in store.self_test()), store.self_test()
-    assert store.depths("xr") == [1, 2]
+    assert store.depths("xr") == [1, 2] and store.depths("xr", wide=True) == [2]
+    assert {bundle.path.parent.name for bundle in store.bundles} == {"d1", "d2", "d2-16"}
 
 
 def test_manifests_name_the_tables_of_images_and_of_what_is_left(store: ModelStore) -> None:
@@ -118,6 +128,24 @@ def test_what_was_written_compresses(store: ModelStore) -> None:
         errors.append(float(np.square(restored - stored).mean()))
     # Even untrained, it starts from a transform that refines.
     assert errors[1] < errors[0]
+
+
+def test_wide_networks_compress(store: ModelStore) -> None:
+    random = np.random.default_rng(5)
+    stored = np.cumsum(random.normal(0, 40, (45, 50)), axis=1).astype(np.int32) + 2000
+    image = grey(stored)
+    sizes, errors = [], []
+    for level in (40, 120):
+        encoder = Encoder(
+            BaseEncoder(prepare(image), "xr", 2, store, wide=True), Plan(2, wide=True)
+        )
+        data = whole_file(encoder, level)
+        wide = _decompressor(store, 2, wide=True)
+        (again,) = decode_independently(data, [wide.path])
+        np.testing.assert_array_equal(encoder.decoded(level), again)
+        sizes.append(len(data))
+        errors.append(float(np.square(again - stored).mean()))
+    assert sizes[0] > sizes[1] and errors[0] < errors[1]
 
 
 def test_table_sets_follow_their_bands(images: list[IndexedImage]) -> None:

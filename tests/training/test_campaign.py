@@ -1,4 +1,4 @@
-"""A campaign trains every depth, writes every bundle, and goes on where it was stopped."""
+"""A campaign trains every network, writes every bundle, and goes on where it was stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from radcodec.codec import check, compress
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
 from radcodec.training import campaign, loop, stages
-from radcodec.training.campaign import DEPTHS, JOINT_SHARE, TUNE_SHARE, Campaign
+from radcodec.training.campaign import JOINT_SHARE, NETWORKS, TUNE_SHARE, Campaign
 from tests.codec.samples import grey
 from tests.training.samples import write_images
 
@@ -34,9 +34,10 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
     """A campaign of small networks, by a clock whose every look takes a second."""
     configs = tmp_path / "configs"
     configs.mkdir()
-    for depth in DEPTHS:
-        fields = {"depth": depth, "width": 8, "latents": 4, "patch": 32, "batch": 1}
-        (configs / f"d{depth}.json").write_text(json.dumps(fields))
+    for name in NETWORKS:
+        latents = 16 if name == "d2-64" else 4
+        fields = {"depth": int(name[1]), "width": 16, "latents": latents, "patch": 32, "batch": 1}
+        (configs / f"{name}.json").write_text(json.dumps(fields))
     monkeypatch.setattr(campaign, "CONFIGS", configs)
     ticks = itertools.count()
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
@@ -44,25 +45,29 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campaign:
 
 
 def test_the_whole_budget_is_shared_out() -> None:
-    assert sorted(DEPTHS) == [1, 2, 3, 4] and set(JOINT_SHARE) == set(TUNE_SHARE) == set(DEPTHS)
+    assert sorted(NETWORKS) == ["d1", "d2", "d2-64", "d3", "d4"]
+    assert set(JOINT_SHARE) == set(TUNE_SHARE) == set(NETWORKS)
     assert sum(JOINT_SHARE.values()) + sum(TUNE_SHARE.values()) == pytest.approx(1)
 
 
-def test_only_depth_one_refines_and_comes_last() -> None:
+def test_what_a_network_needs_comes_before_it() -> None:
     whole = Campaign(Path("runs"), Path("models"))
-    assert DEPTHS[-1] == 1
-    assert {path.name for path in whole.bases(1)} == {"d2", "d3", "d4"}
-    assert [whole.bases(depth) for depth in (2, 3, 4)] == [[], [], []]
+    assert {path.name for path in whole.bases("d1")} == {"d2", "d3", "d4"}
+    assert [whole.bases(name) for name in NETWORKS if name != "d1"] == [[], [], [], []]
+    assert whole.narrow("d2-64") == Path("runs/d1") and whole.narrow("d1") is None
+    for number, name in enumerate(NETWORKS):
+        before = {whole.joint(other) for other in NETWORKS[:number]}
+        assert {*whole.bases(name), whole.narrow(name)} - {None} <= before
 
 
 def test_kept_checkpoints_are_the_start(tmp_path: Path) -> None:
     whole = Campaign(tmp_path / "runs", tmp_path / "models")
-    assert whole.start(2, fresh=False) is None
+    assert whole.start("d2", fresh=False) is None
     kept = tmp_path / "models" / "checkpoints" / "d2-joint.safetensors"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"")
-    assert whole.start(2, fresh=False) == kept
-    assert whole.start(2, fresh=True) is None
+    assert whole.start("d2", fresh=False) == kept
+    assert whole.start("d2", fresh=True) is None
 
 
 def _states(runs: Path) -> dict[str, dict[str, Any]]:
@@ -87,8 +92,8 @@ def test_a_campaign_and_its_resumption(
     with pytest.raises(KeyboardInterrupt):
         campaign.run(small, data, MINUTES, machine=machine)
     trained = _states(small.runs)
-    assert set(trained) == {f"d{depth}" for depth in DEPTHS} | {
-        f"d{depth}-tuned/{modality}" for depth in DEPTHS for modality in stages.TUNED
+    assert set(trained) == set(NETWORKS) | {
+        f"{name}-tuned/{modality}" for name in NETWORKS for modality in stages.TUNED
     }
     assert all(state["steps"] > 0 for state in trained.values())
     assert not small.models.exists()
@@ -108,17 +113,19 @@ def test_a_campaign_and_its_resumption(
             assert torch.equal(value, trained[name]["codec"][key])
 
     store = ModelStore(small.models)
-    assert len(store.bundles) == len(DEPTHS) * (1 + len(stages.TUNED))
+    assert len(store.bundles) == len(NETWORKS) * (1 + len(stages.TUNED))
     assert all(good for _, good, _ in store.self_test()), store.self_test()
     kept = {path.name for path in (small.models / "checkpoints").iterdir()}
     assert kept == {
-        f"d{depth}-{name}.safetensors" for depth in DEPTHS for name in ("joint", *stages.TUNED)
+        f"{network}-{name}.safetensors"
+        for network in ("d1", "d2", "d2-16", "d3", "d4")
+        for name in ("joint", *stages.TUNED)
     }
     for bundle in store.compressors():
         assert bool(bundle.manifest["refining_table_sets"]) == (bundle.depth == 1)
         assert bundle.manifest["training"]["licences"] == {"synthetic: CC0": len(stages.TUNED)}
     stored = np.add.outer(np.arange(40), np.arange(30)) * 9
-    for depth in DEPTHS:
+    for depth in (1, 2, 3, 4):
         packed = compress(
             grey(stored), depth=depth, refine=depth > 1, target=Target("level", 90), models=store
         )

@@ -17,9 +17,12 @@ from radcodec.training.networks import Architecture, Decompressor
 from radcodec.training.warm_start import warm_start
 
 
-@pytest.fixture(scope="module")
-def trained() -> Decompressor:
-    return warm_start(Architecture(2, width=16, latents=4))[1]
+@pytest.fixture(scope="module", params=["narrow", "wide"])
+def trained(request: pytest.FixtureRequest) -> Decompressor:
+    if request.param == "narrow":
+        return warm_start(Architecture(2, width=16, latents=4))[1]
+    torch.manual_seed(1)
+    return Decompressor(Architecture(2, width=4, latents=4))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,8 @@ def _in_integers(net: IntegerDecompressor, plane: NDArray[np.int64]) -> NDArray[
         if not layer.last:
             shift = layer.shift[:, None, None]
             total = (total + (1 << (shift - 1))) >> shift
-            total = np.clip(total, 0, layer.maximum[:, None, None])
+            least = -layer.maximum if layer is net.layers[0] and net.architecture.wide else 0
+            total = np.clip(total, np.reshape(least, (-1, 1, 1)), layer.maximum[:, None, None])
         if layer.shuffle:
             total = total.reshape(-1, 2, 2, rows, cols).transpose(0, 3, 1, 4, 2)
             total = total.reshape(-1, 2 * rows, 2 * cols)

@@ -31,7 +31,7 @@ def _notation(layers: nn.Sequential) -> list[str]:
             )
         elif isinstance(layer, nn.PixelShuffle):
             out.append(f"PixelShuffle({layer.upscale_factor})")
-        else:
+        elif not isinstance(layer, nn.Identity):
             assert isinstance(layer, nn.ReLU)
             out.append("relu")
     return out
@@ -52,6 +52,19 @@ def test_decompressor_has_the_layers_of_its_depth(depth: int) -> None:
     unit = ["256c3w1s1p", "relu", "PixelShuffle(2)"]
     expected = ["64c3w1s1p", "relu", *(depth * unit), "4c3w1s1p", "PixelShuffle(2)"]
     assert _notation(Decompressor(Architecture(depth)).layers) == expected
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_wide_networks_are_linear_next_to_their_latents(depth: int) -> None:
+    architecture = Architecture(depth, latents=64)
+    assert architecture.wide and not Architecture(depth, latents=32).wide
+    assert architecture.name == f"d{depth}-64" and Architecture(depth).name == f"d{depth}"
+    unit = ["64c3w1s1p", "relu", "64c3w2s1p", "relu"]
+    compressor = [*((depth + 1) * unit)[:-1], "64c3w1s1p"]
+    assert _notation(Compressor(architecture).layers) == compressor
+    unit = ["256c3w1s1p", "relu", "PixelShuffle(2)"]
+    decompressor = ["64c3w1s1p", *(depth * unit), "4c3w1s1p", "PixelShuffle(2)"]
+    assert _notation(Decompressor(architecture).layers) == decompressor
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
