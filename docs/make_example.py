@@ -23,7 +23,7 @@ from radcodec.codec import BaseEncoder, Encoder, Plan, prepare
 from radcodec.codec.decoder import checksum_of
 from radcodec.codec.encoder import peak_of
 from radcodec.codec.lossless import Coded, as_jpegls, over_networks
-from radcodec.container import Quality, RczFile, write_rcz
+from radcodec.container import DIGEST_LENGTH, Quality, RczFile, write_rcz
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 from radcodec.reading.image import GreyImage
@@ -59,7 +59,7 @@ def example() -> RczFile:
     planes = [replace(one.plane, checksum=checksum_of(one.decoded)) for one in coded]
     decoded = np.stack([one.decoded for one in coded])
     worst = int(np.abs(decoded - stored).max())
-    digest = hashlib.sha256(decoded.astype("<i4").tobytes()).digest()
+    digest = hashlib.sha256(decoded.astype("<i4").tobytes()).digest()[:DIGEST_LENGTH]
     return RczFile(
         header, planes, quality=Quality(psnr(stored, decoded, peak_of(stored)), worst, digest)
     )

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from radcodec.container import Plane, list_chunks, read_rcz
+from radcodec.container.fields import pack_unsigned, unsigned_at
 
 BEGIN = "<!-- hexdump -->\n"
 END = "<!-- end of hexdump -->\n"
@@ -23,7 +24,9 @@ WIDTH = 16
 #: Bytes of short fields that share a line.
 WORD = 4
 
-#: (struct code, name) of each field at a fixed place, by where it stands.
+#: (struct code, name) of each field of a fixed size at a fixed place, or `VU` and `VI` for numbers
+#: of as many bytes as they need, by where it stands.
+VU, VI = "vu", "vi"
 SIGNATURE = [
     ("8s", "magic"),
     ("B", "major version"),
@@ -43,34 +46,25 @@ FIELDS: dict[str, list[tuple[str, str]]] = {
         ("B", "entropy coder"),
         ("B", "tile log2"),
         ("B", "source"),
-        ("H", "reserved"),
-        ("I", "rows"),
-        ("I", "columns"),
-        ("I", "frames"),
-        ("I", "maximum error"),
+        (VU, "rows"),
+        (VU, "columns"),
+        (VU, "frames"),
+        (VU, "bound"),
     ],
     "PLAN": [
         ("B", "coding"),
         ("B", "depth"),
         ("B", "level"),
-        ("B", "reserved"),
-        ("i", "low"),
-        ("i", "high"),
+        (VI, "low"),
+        (VU, "span"),
         ("I", "CRC-32 of the values"),
     ],
-    "MASK": [("i", "background value")],
-    "PIXL": [("H", "step"), ("I", "length of the flags")],
-    "LATN": [("I", "number of tiles")],
-    "REFN": [
-        ("B", "depth"),
-        ("B", "level"),
-        ("H", "reserved"),
-        ("16s", "model id"),
-        ("I", "number of tiles"),
-    ],
-    "RESD": [("I", "step")],
+    "MASK": [(VI, "background value")],
+    "PIXL": [(VU, "step"), (VU, "length of the flags")],
+    "REFN": [("B", "depth"), ("B", "level"), ("8s", "model id")],
+    "RESD": [(VU, "step")],
     "dset": [("I", "inflated length"), ("I", "CRC-32 of the inflated bytes")],
-    "qual": [("f", "PSNR in dB"), ("I", "maximum error"), ("32s", "SHA-256 of stored values")],
+    "qual": [("f", "PSNR in dB"), ("I", "maximum error"), ("16s", "SHA-256 of stored values")],
     "TAIL": [("Q", "length of the file")],
 }
 #: What follows the fixed fields.
@@ -90,6 +84,16 @@ def lines_of(offset: int, piece: bytes, note: str) -> Iterator[str]:
         yield f"{offset + begin:06x}  {digits:<{3 * WIDTH - 1}}  {text}".rstrip()
 
 
+def field(data: bytes, offset: int, code: str) -> tuple[object, int]:
+    """Return the value of a field, and its length."""
+    if code not in (VU, VI):
+        return struct.unpack_from("<" + code, data, offset)[0], struct.calcsize("<" + code)
+    value, end = unsigned_at(data, offset)
+    if code == VI:
+        value = value // 2 if value % 2 == 0 else -(value + 1) // 2
+    return value, end - offset
+
+
 def fixed(data: bytes, offset: int, fields: list[tuple[str, str]]) -> Iterator[tuple[int, str]]:
     """Yield (length, note) of consecutive fields, notes with values of numbers.
 
@@ -97,8 +101,7 @@ def fixed(data: bytes, offset: int, fields: list[tuple[str, str]]) -> Iterator[t
     """
     size, notes = 0, list[str]()
     for code, name in fields:
-        length = struct.calcsize("<" + code)
-        (value,) = struct.unpack_from("<" + code, data, offset)
+        value, length = field(data, offset, code)
         offset += length
         if size and size + length > WORD:
             yield size, ", ".join(notes)
@@ -113,7 +116,7 @@ def unused(plane: Plane) -> Iterator[tuple[int, str]]:
     """Yield (length, note) of the fields of UNUS."""
     for bit, mask in plane.unused:
         yield 1, f"bit: {bit}"
-        yield 4, f"length of its mask: {len(mask)}"
+        yield len(pack_unsigned(len(mask))), f"length of its mask: {len(mask)}"
         yield len(mask), f"coded mask of bit {bit}"
 
 
@@ -124,8 +127,8 @@ def parts(plane: Plane, kind: str) -> Iterator[tuple[int, str]]:
     if kind == "PIXL" and plane.pixels is not None:
         yield len(plane.pixels.flags), "coded flags"
     tiles = tiles_of(plane, kind)
-    for i, tile in enumerate(tiles):
-        yield 4, f"length of tile {i}: {len(tile)}"
+    for i, tile in enumerate(tiles[:-1]):
+        yield len(pack_unsigned(len(tile))), f"length of tile {i}: {len(tile)}"
     for i, tile in enumerate(tiles):
         yield len(tile), f"stream of tile {i}"
 
@@ -142,11 +145,12 @@ def pieces(data: bytes) -> Iterator[tuple[int, str]]:
     planes = iter(read_rcz(data).planes)
     plane: Plane | None = None
     yield from fixed(data, 0, SIGNATURE)
-    for kind, offset, length in list_chunks(data):
-        yield 8, f"--- {kind}, {length} bytes"
+    for chunk in list_chunks(data):
+        kind, length = chunk.type, chunk.length
+        yield chunk.begin - chunk.offset, f"--- {kind}, {length} bytes"
         if kind == "PLAN":
             plane = next(planes)
-        known = list(fixed(data, offset + 8, FIELDS.get(kind, [])))
+        known = list(fixed(data, chunk.begin, FIELDS.get(kind, [])))
         if plane is not None:
             known += parts(plane, kind)
         yield from known

@@ -22,18 +22,16 @@ _HELP = "atheris is not installed: run `pip install -e '.[fuzz]'`, or `pip insta
 
 def _repaired(data: bytes) -> bytes:
     """Make checksums and length of an .rcz file fit, as far as it can be cut into chunks."""
-    import struct
-
     from radcodec.container.chunks import SIGNATURE_LENGTH
-    from tests.hostile.attempts import joined
+    from tests.hostile.attempts import LETTER_OF, joined, number_at
 
     at, chunks = SIGNATURE_LENGTH, []
-    while at + 8 <= len(data) and data[at : at + 4] != b"TAIL":
-        (length,) = struct.unpack_from("<I", data, at + 4)
+    while at + 2 <= len(data) and data[at : at + 1] != LETTER_OF[b"TAIL"]:
+        length, begin = number_at(data, at + 1)
         # A length that leads beyond the end is cut, so that what follows is still tried.
-        length = min(length, max(len(data) - at - 12, 0))
-        chunks.append((data[at : at + 4], data[at + 8 : at + 8 + length]))
-        at += 12 + length
+        length = min(length, max(len(data) - begin - 4, 0))
+        chunks.append((data[at : at + 1], data[begin : begin + length]))
+        at = begin + length + 4
     return joined(chunks)
 
 

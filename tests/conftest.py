@@ -79,7 +79,7 @@ def _compress_source(
                     checksum=checksum_of(values),
                     depth=depth or 2,
                     level=level,
-                    model_id=bytes(16),
+                    model_id=bytes(8),
                     tiles=[zlib.compress(values.astype("<i4").tobytes())],
                     refinement=second,
                     unused=_unused(frame, header),

@@ -31,7 +31,9 @@ from tests.independent_entropy import (
 )
 from tests.independent_mixing import decode_latent
 
-# Section 3: chunks, those of the file as a whole and those of planes.
+# Section 3: letters of the types; chunks of the file as a whole and those of planes.
+NAMES = {"H": "HEAD", "P": "PLAN", "M": "MASK", "B": "PIXL", "L": "LATN", "F": "REFN", "R": "RESD"}
+NAMES |= {"J": "JPLS", "U": "UNUS", "d": "dset", "q": "qual", "T": "TAIL"}
 WHOLE = ("HEAD", "dset", "qual", "TAIL")
 OF_PLANES = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "RESD", "JPLS", "UNUS")
 #: Chunks that must not come before those of a type in their plane.
@@ -39,31 +41,51 @@ LATE = {"MASK": {"LATN", "RESD"}, "PIXL": {"LATN", "RESD"}, "LATN": {"RESD"}, "R
 # Section 4: what a plane of each coding must have, and what else it may have.
 NEEDED = ("LATN", "RESD", "JPLS")
 ALLOWED = ({"MASK", "PIXL", "REFN", "RESD", "UNUS"}, {"MASK", "UNUS"}, {"UNUS"})
-HEAD = "modality,samples,allocated,bits,flags,colour,transform,coder,tile_log2,source,reserved,"
-HEAD += "rows,columns,frames,max_error"
-PLAN = "coding,depth,level,reserved,low,high,crc"
+HEAD = "modality,samples,allocated,bits,flags,colour,transform,coder,tile_log2,source,"
+HEAD += "rows,columns,frames,bound"
 DICTIONARY = Path(__file__).parents[1] / "radcodec" / "container" / "dataset-1.dict"
 DICTIONARY_HASH = "2cfdacc5eceecd4735d3cabd01d3ad421e56771f098965e984a4603481652f9e"
+
+
+# Section 2: numbers.
+def number(data: bytes, at: int) -> tuple[int, int]:
+    """Return a vu, and where the next field is."""
+    value = 0
+    for n in range(5):
+        need(at + n < len(data), "a number ends early")
+        value |= (data[at + n] & 127) << (7 * n)
+        if data[at + n] < 128:
+            need(value < 2**32 and (n == 0 or data[at + n] > 0), "form of a number")
+            return value, at + n + 1
+    raise Refused("length of a number")
+
+
+def signed_number(data: bytes, at: int) -> tuple[int, int]:
+    """Return a vi, and where the next field is."""
+    value, at = number(data, at)
+    return (-(value + 1) // 2 if value % 2 else value // 2), at
 
 
 def chunks_of(data: bytes) -> tuple[dict[str, bytes], list[dict[str, bytes]]]:
     """Return the payloads of the chunks by type, of the file as a whole and of each plane."""
     need(len(data) >= 14 and data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
     major, minor, _, flags = struct.unpack_from("<BBHH", data, 8)
-    need((major, minor, flags) == (0, 5, 0), "version and flags")
+    need((major, minor, flags) == (0, 6, 0), "version and flags")
     whole: dict[str, bytes] = {}
     planes: list[dict[str, bytes]] = []
     here: dict[str, bytes] = {}
     at = 14
     while "TAIL" not in whole:
-        need(at + 12 <= len(data), "the file ends early")
-        kind = data[at : at + 4].decode("latin-1")
-        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+        need(at + 6 <= len(data), "the file ends early")
+        length, begin = number(data, at + 1)
+        end = begin + length
         need(end + 4 <= len(data), "the file ends early")
         need(struct.unpack_from("<I", data, end)[0] == zlib.crc32(data[at:end]), "CRC")
-        need(kind.isascii() and kind.isalpha(), "type of a chunk")
+        letter = chr(data[at])
+        need(letter.isascii() and letter.isalpha(), "type of a chunk")
+        kind = NAMES.get(letter, letter)
         need(bool(whole) or kind == "HEAD", "HEAD is first")
-        payload = data[at + 8 : end]
+        payload = data[begin:end]
         if kind in WHOLE:
             need(kind not in whole, "a chunk twice")
             whole[kind], here = payload, {}
@@ -86,11 +108,16 @@ def chunks_of(data: bytes) -> tuple[dict[str, bytes], list[dict[str, bytes]]]:
 # Section 4: chunks.
 def head_of(payload: bytes) -> dict[str, int]:
     """Return the fields of HEAD by name."""
-    need(len(payload) == 28, "length of HEAD")
-    head = dict(zip(HEAD.split(","), struct.unpack("<10BH4I", payload), strict=True))
-    bits, colour, flags, error = (head[k] for k in ("bits", "colour", "flags", "max_error"))
+    need(len(payload) >= 10, "length of HEAD")
+    fields, at = list(payload[:10]), 10
+    for _ in range(4):
+        value, at = number(payload, at)
+        fields.append(value)
+    need(at == len(payload), "length of HEAD")
+    head = dict(zip(HEAD.split(","), fields, strict=True))
+    bits, colour, flags, bound = (head[k] for k in ("bits", "colour", "flags", "bound"))
     need(head["modality"] <= 4 and head["source"] <= 1 and colour <= 3, "modality, source, colour")
-    need(head["coder"] == 1 and head["reserved"] == 0, "entropy coder, reserved")
+    need(head["coder"] == 1, "entropy coder")
     need(head["samples"] == (3 if colour >= 2 else 1), "samples")
     need(head["allocated"] in (8, 16) and 1 <= bits <= head["allocated"], "bits")
     need(flags <= (3 if colour == 0 else 1) and 6 <= head["tile_log2"] <= 15, "flags, tile side")
@@ -98,7 +125,7 @@ def head_of(payload: bytes) -> dict[str, int]:
     need(head["transform"] == 0 or (head["transform"] == 1 and fitting), "colour transform")
     need(0 < head["rows"] <= 2**20 and 0 < head["columns"] <= 2**20, "sides")
     need(head["rows"] * head["columns"] <= 2**28 and head["frames"] >= 1, "pixels, frames")
-    need(error < 2**bits or error == 2**32 - 1, "maximum error")
+    need(bound <= 2**bits, "maximum error")
     return head
 
 
@@ -115,11 +142,15 @@ def range_of(head: dict[str, int], sample: int) -> tuple[int, int, int]:
 def plan_of(chunks: dict[str, bytes], least: int, most: int) -> dict[str, Any]:
     """Return the fields of PLAN by name, and see that its coding goes with the other chunks."""
     payload = chunks["PLAN"]
-    need(len(payload) >= 16, "length of PLAN")
-    plan = dict(zip(PLAN.split(","), struct.unpack_from("<4B2iI", payload), strict=True))
-    coding, plan["model"] = plan["coding"], payload[16:]
-    need(coding <= 2 and plan["reserved"] == 0, "coding, reserved")
-    need(len(plan["model"]) == (0 if coding else 16), "length of PLAN")
+    need(len(payload) >= 3, "length of PLAN")
+    plan: dict[str, Any] = dict(zip(("coding", "depth", "level"), payload[:3], strict=True))
+    coding = plan["coding"]
+    need(coding <= 2, "coding")
+    plan["low"], at = signed_number(payload, 3)
+    span, at = number(payload, at)
+    plan["high"] = plan["low"] + span
+    need(len(payload) == at + (4 if coding else 12), "length of PLAN")
+    (plan["crc"],), plan["model"] = struct.unpack_from("<I", payload, at), payload[at + 4 :]
     need(1 <= plan["depth"] <= 4 if coding == 0 else plan["depth"] == plan["level"] == 0, "depth")
     need(least <= plan["low"] <= plan["high"] <= most, "map")
     need(NEEDED[coding] in chunks, "a chunk is missing")
@@ -148,12 +179,13 @@ def unused_bits(payload: bytes, head: dict[str, int]) -> Array:
     word = np.zeros((head["rows"], head["columns"]), dtype=np.uint16)
     at, last = 0, head["bits"] - 1
     while at < len(payload):
-        need(len(payload) >= at + 5 and head["samples"] == 1, "UNUS")
-        bit, length = struct.unpack_from("<BI", payload, at)
-        need(last < bit < head["allocated"] and len(payload) >= at + 5 + length, "fields of UNUS")
-        mask = decode_mask(payload[at + 5 : at + 5 + length], *word.shape)
+        bit = payload[at]
+        length, at = number(payload, at + 1)
+        need(head["samples"] == 1, "UNUS")
+        need(last < bit < head["allocated"] and len(payload) >= at + length, "fields of UNUS")
+        mask = decode_mask(payload[at : at + length], *word.shape)
         word |= mask.astype(np.uint16) << bit
-        at, last = at + 5 + length, bit
+        at, last = at + length, bit
     return word
 
 
@@ -181,10 +213,12 @@ def decode_jpegls(stream: bytes, shape: tuple[int, int], bits: int, least: int) 
 def tiles_of(payload: bytes, shape: tuple[int, ...], side: int) -> list[tuple[Any, bytes]]:
     """Return the index of each tile into an array, and its stream; lengths come first."""
     corners = [(y, x) for y in range(0, shape[0], side) for x in range(0, shape[1], side)]
-    need(len(payload) >= 4 * len(corners), "index of tiles")
-    lengths = struct.unpack_from(f"<{len(corners)}I", payload)
-    ends = list(itertools.accumulate(lengths, initial=4 * len(corners)))
-    need(ends[-1] == len(payload), "lengths of tiles")
+    lengths, at = [], 0
+    for _ in corners[1:]:
+        length, at = number(payload, at)
+        lengths.append(length)
+    ends = [*itertools.accumulate(lengths, initial=at), len(payload)]
+    need(ends[-2] <= ends[-1], "lengths of tiles")
     parts = [np.s_[..., y : y + side, x : x + side] for y, x in corners]
     streams = [payload[begin:end] for begin, end in itertools.pairwise(ends)]
     return list(zip(parts, streams, strict=True))
@@ -195,7 +229,7 @@ def bundle_of(model: bytes, depth: int, bundles: Iterable[Path]) -> tuple[dict[s
     """Return the arrays of the bundle with an id by file, and its binary places."""
     for folder in bundles:
         text = (folder / "manifest.json").read_bytes()
-        if hashlib.sha256(text).digest()[:16] == model:
+        if hashlib.sha256(text).digest()[:8] == model:
             manifest = json.loads(text)
             need(manifest["depth"] == depth, "depth of the bundle")
             arrays: dict[str, Any] = {}
@@ -260,8 +294,8 @@ def layer(payload: bytes, plan: dict[str, Any], covered: Array, bundles: Any) ->
     arrays, places = bundle_of(plan["model"], plan["depth"], bundles)
     block = 2 ** (plan["depth"] + 1)
     skip = skip_map(covered, block)
-    tiles = tiles_of(payload[4:], skip.shape, 2 ** plan["tile_log2"] // block)
-    need(payload[:4] == struct.pack("<I", len(tiles)), "number of tiles")
+    tiles = tiles_of(payload, skip.shape, 2 ** plan["tile_log2"] // block)
+    need(all(stream for _, stream in tiles), "a tile is empty")
     gains, tables = arrays["gains"], arrays["tables"]
     q = np.zeros((tables["order"].shape[1], *skip.shape), dtype=np.int64)
     for part, stream in tiles:
@@ -279,11 +313,11 @@ def layers(chunks: dict[str, bytes], plan: dict[str, Any], covered: Array, bundl
     f = np.clip(f, 0, 2**places)
     if "REFN" in chunks:
         payload = chunks["REFN"]
-        need(len(payload) >= 20, "length of REFN")
-        depth, level, reserved, model = struct.unpack_from("<2BH16s", payload)
-        need(1 <= depth < plan["depth"] and reserved == 0, "fields of REFN")
-        other = {**plan, "depth": depth, "level": level, "model": model}
-        change, others = layer(payload[20:], other, covered, bundles)
+        need(len(payload) >= 10, "length of REFN")
+        depth, level = payload[:2]
+        need(1 <= depth < plan["depth"], "fields of REFN")
+        other = {**plan, "depth": depth, "level": level, "model": payload[2:10]}
+        change, others = layer(payload[10:], other, covered, bundles)
         most = max(places, others)
         f = (f << (most - places)) + (change << (most - others)) - 2 ** (most - 1)
         places = most
@@ -306,26 +340,26 @@ def decode_plane(
     mask = coded = np.zeros(shape, dtype=bool)
     background, pixels, residual = (chunks.get(kind) for kind in ("MASK", "PIXL", "RESD"))
     if background is not None:
-        need(len(background) >= 4, "length of MASK")
-        mask = decode_mask(background[4:], *shape)
-        need(least <= int.from_bytes(background[:4], "little", signed=True) <= most, "background")
+        ground, at = signed_number(background, 0)
+        mask = decode_mask(background[at:], *shape)
+        need(least <= ground <= most, "background")
     if pixels is not None:
-        need(len(pixels) >= 6 and pixels[:2] != b"\0\0", "fields of PIXL")
-        step, size = struct.unpack_from("<HI", pixels)
-        coded = decode_flags(pixels[6 : 6 + size], mask)
+        step, at = number(pixels, 0)
+        size, at = number(pixels, at)
+        need(1 <= step <= 65535 and at + size <= len(pixels), "fields of PIXL")
+        coded, pixels = decode_flags(pixels[at : at + size], mask), pixels[at + size :]
     if plan["coding"] == 0:
         stored = layers(chunks, plan, mask | coded, bundles)
     if background is not None:
-        stored[mask] = struct.unpack_from("<i", background)[0]
+        stored[mask] = ground
     if pixels is not None:
-        for part, stream in tiles_of(pixels[6 + size :], shape, side):
+        for part, stream in tiles_of(pixels, shape, side):
             decode_values(stream, stored[part], mask[part], coded[part], (low, high, step))
     if residual is not None:
-        need(len(residual) >= 4, "length of RESD")
-        (step,) = struct.unpack_from("<I", residual)
+        step, at = number(residual, 0)
         need(1 <= step <= 65535, "step of RESD")
         base = stored.copy() if plan["coding"] == 0 else None
-        for part, stream in tiles_of(residual[4:], shape, side):
+        for part, stream in tiles_of(residual[at:], shape, side):
             under = None if base is None else base[part]
             decode_residual(stream, under, stored[part], mask[part], (step, low, high))
     if plan["coding"] == 2:
@@ -358,10 +392,11 @@ def restore(rcz_bytes: bytes, bundles: Iterable[str | Path] = ()) -> tuple[Array
         stored = np.array([colours_of(frame, head["bits"]) for frame in stored])
     unused = np.array([unused_bits(one.get("UNUS", b""), head) for one in planes])[::samples]
     if "qual" in whole:
-        need(len(whole["qual"]) == 40, "length of qual")
-        psnr, _, digest = struct.unpack("<fI32s", whole["qual"])
+        need(len(whole["qual"]) == 24, "length of qual")
+        psnr, _, digest = struct.unpack("<fI16s", whole["qual"])
         need(abs(psnr) <= 10**6 or psnr == float("inf"), "PSNR")
-        need(hashlib.sha256(stored.astype("<i4").tobytes()).digest() == digest, "SHA-256")
+        found = hashlib.sha256(stored.astype("<i4").tobytes()).digest()
+        need(found[:16] == digest, "SHA-256")
     return stored.astype(np.int32), unused
 
 

@@ -153,7 +153,7 @@ def _quality(quality: Quality | None) -> dict[str, Any] | None:
         # JSON has no infinity; null beside a maximum error of 0 stands for it.
         "psnr_db": None if math.isinf(quality.psnr) else quality.psnr,
         "max_error": quality.max_error,
-        "pixels_sha256": quality.sha256.hex(),
+        "pixels_sha256_begin": quality.sha256.hex(),
     }
 
 

@@ -122,6 +122,7 @@ def layout_of(header: Header, frames: int, rows: int, columns: int) -> Layout:
 
 def _record(decoder: Decoder, first: Frame | None) -> LossyRecord:
     """What a DICOM file is to say of the compression; `first` is its only frame."""
+    from radcodec.container import DIGEST_LENGTH
     from radcodec.writing.dicom import LossyRecord
 
     reader, header = decoder.reader, decoder.header
@@ -132,7 +133,7 @@ def _record(decoder: Decoder, first: Frame | None) -> LossyRecord:
         digest = hashlib.sha256()
         for plane in reader.planes():
             digest.update(plane.checksum.to_bytes(4, "little"))
-        identity, lost = digest.digest(), None
+        identity, lost = digest.digest()[:DIGEST_LENGTH], None
     values = None
     if first is not None:
         values = (int(first.planes.min()), int(first.planes.max()))

@@ -22,7 +22,7 @@ from radcodec.codec.prepared import Prepared
 from radcodec.container.header import Header
 from radcodec.container.layers import MODEL_ID_LENGTH, PixelBlocks, Refinement
 from radcodec.container.planes import Plane, pack_plane
-from radcodec.container.rcz import FIXED_BYTES, RczFile
+from radcodec.container.rcz import RczFile, fixed_bytes
 from radcodec.entropy.economy import WORTH
 from radcodec.intensity.background import fill_smoothly
 from radcodec.metrics.quality import psnr
@@ -308,7 +308,7 @@ class Encoder:
 
     def size(self, level: int) -> int:
         """Bytes of the file of the image alone at a level, measurements included."""
-        return self.plane_size(level) + FIXED_BYTES + self.prepared.dataset_size
+        return self.plane_size(level) + fixed_bytes(self.base.header) + self.prepared.dataset_size
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""

@@ -14,7 +14,7 @@ from radcodec.codec.lossless import Coded, as_pixels
 from radcodec.codec.plans import PIXELS
 from radcodec.codec.prepared import Prepared
 from radcodec.container.planes import Plane, pack_plane
-from radcodec.container.rcz import FIXED_BYTES, RczFile
+from radcodec.container.rcz import RczFile, fixed_bytes
 from radcodec.entropy.residual import NEAREST
 from radcodec.metrics.quality import psnr
 from radcodec.rate import last_that
@@ -85,7 +85,7 @@ class PixelEncoder:
 
     def size(self, level: int) -> int:
         """Bytes of the file of the image alone at a level, measurements included."""
-        return self.plane_size(level) + FIXED_BYTES + self.prepared.dataset_size
+        return self.plane_size(level) + fixed_bytes(self.header) + self.prepared.dataset_size
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to."""

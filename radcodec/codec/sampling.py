@@ -20,7 +20,7 @@ from radcodec.codec.prepared import dataset_bytes
 from radcodec.codec.search import Found, Search
 from radcodec.container.header import Header
 from radcodec.container.planes import pack_plane
-from radcodec.container.rcz import FIXED_BYTES
+from radcodec.container.rcz import fixed_bytes
 from radcodec.errors import UsageError
 from radcodec.reading.image import Frame, ImageSource
 
@@ -70,7 +70,7 @@ class Sample:
     @cached_property
     def fixed_bytes(self) -> int:
         """Bytes of a file beside its planes."""
-        return FIXED_BYTES + dataset_bytes(self._source.dataset)
+        return fixed_bytes(self._header) + dataset_bytes(self._source.dataset)
 
     @property
     def has_whole_frames(self) -> bool:

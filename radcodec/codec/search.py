@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
-from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder
+from radcodec.codec.encoder import SERVED_BY, BaseEncoder, Encoder, header_of
 from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import REFINING_DEPTH, Plan, Rules
 from radcodec.codec.prepared import Prepared
-from radcodec.container.rcz import FIXED_BYTES
+from radcodec.container.rcz import fixed_bytes
 from radcodec.errors import ModelNotFoundError, UsageError
 from radcodec.network.store import ModelStore
 from radcodec.quantising.levels import LEVELS
@@ -252,7 +252,8 @@ class Search:
 
         An image so small that headers alone fill the size gets the usual quality.
         """
-        fixed = FIXED_BYTES + self.prepared.dataset_size
+        header = header_of(self.prepared.image, self.modality)
+        fixed = fixed_bytes(header) + self.prepared.dataset_size
         wanted = usual_bytes(self.prepared.image.uncompressed_bytes, self.modality, fixed)
         found = self.by_size(wanted) or self._best_within(wanted)
         return found or self.by_step(self.step_of_quality(USUAL_QUALITY))

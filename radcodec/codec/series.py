@@ -26,7 +26,7 @@ from radcodec.codec.sampling import COARSEST, FINEST, PRECISION, Sample, Steps, 
 from radcodec.codec.search import Search
 from radcodec.container.header import TRANSFORMABLE_BITS, Header
 from radcodec.container.planes import pack_plane
-from radcodec.container.rcz import Quality, RczWriter
+from radcodec.container.rcz import DIGEST_LENGTH, Quality, RczWriter
 from radcodec.entropy.mask import encode_mask
 from radcodec.errors import VerificationError
 from radcodec.metrics.quality import decibels
@@ -123,7 +123,7 @@ class Measured:
         """What a file records of it; the peak is the range of all frames, at least 1."""
         peak = max(self._high - self._low, 1)
         psnr = decibels(self._squares / self._values, peak)
-        return Quality(psnr, self.max_error, self._digest.digest())
+        return Quality(psnr, self.max_error, self._digest.digest()[:DIGEST_LENGTH])
 
 
 class Series:

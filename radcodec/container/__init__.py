@@ -6,6 +6,7 @@ from radcodec.container.layers import Grid, PixelBlocks, Refinement, Residual
 from radcodec.container.limits import Limits
 from radcodec.container.planes import Plane
 from radcodec.container.rcz import (
+    DIGEST_LENGTH,
     Quality,
     RczFile,
     RczReader,
@@ -16,6 +17,7 @@ from radcodec.container.rcz import (
 )
 
 __all__ = [
+    "DIGEST_LENGTH",
     "Chunk",
     "Grid",
     "Header",

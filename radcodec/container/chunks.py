@@ -1,6 +1,6 @@
 """The signature of a file and the chunks that follow it.
 
-A chunk is four letters, a length, a payload and a CRC-32.  This module knows nothing of
+A chunk is a letter, a length, a payload and a CRC-32.  This module knows nothing of
 what is in the payloads, except that TAIL is the last and holds the length of the file.
 """
 
@@ -11,32 +11,49 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from radcodec.container.fields import MOST_BYTES, pack_unsigned, unsigned_at
 from radcodec.errors import CorruptError, FormatError, TruncatedError, UnsupportedVersionError
 
 MAGIC = b"\x89RCZ\r\n\x1a\n"
 #: Version of the format, apart from the version of the package.
-VERSION = (0, 5)
+VERSION = (0, 6)
 #: Bits of the second flag word that this version understands.
 KNOWN_FLAGS = 0
 
 _SIGNATURE = struct.Struct("<8s2B2H")
 #: Length of what comes before the first chunk.
 SIGNATURE_LENGTH = _SIGNATURE.size
-_START = struct.Struct("<4sI")
+#: Letters that stand for the types of chunks in a file; capitals are critical.
+TYPES = {
+    "HEAD": b"H",
+    "PLAN": b"P",
+    "MASK": b"M",
+    "PIXL": b"B",
+    "LATN": b"L",
+    "REFN": b"F",
+    "RESD": b"R",
+    "JPLS": b"J",
+    "UNUS": b"U",
+    "dset": b"d",
+    "qual": b"q",
+    "TAIL": b"T",
+}
+_NAMES = {letter[0]: name for name, letter in TYPES.items()}
 _CRC = struct.Struct("<I")
 _TAIL = struct.Struct("<Q")
-#: Bytes of a chunk beside its payload.
-OVERHEAD = _START.size + _CRC.size
-#: Bytes of TAIL's payload.
-TAIL_LENGTH = _TAIL.size
-_TAIL_CHUNK = OVERHEAD + _TAIL.size
+#: Most bytes of a type and a length, and the fewest of a chunk.
+_LONGEST_START = 1 + MOST_BYTES
+_SHORTEST = 2 + _CRC.size
 #: Bytes of a payload that are read at a time where only its CRC is of interest.
 _PIECE = 2**20
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
 class Chunk(NamedTuple):
-    """Where one chunk lies in a file: type, offset of its first byte, length of its payload."""
+    """Where one chunk lies in a file: type, offset of its first byte, length of its payload.
+
+    The type is a name of `TYPES`, or the letter where it is none of these.
+    """
 
     type: str
     offset: int
@@ -48,9 +65,14 @@ class Chunk(NamedTuple):
         return self.type[0].isupper()
 
     @property
+    def begin(self) -> int:
+        """Offset of the payload."""
+        return self.offset + 1 + len(pack_unsigned(self.length))
+
+    @property
     def end(self) -> int:
         """Offset of the first byte behind the chunk."""
-        return self.offset + OVERHEAD + self.length
+        return self.begin + self.length + _CRC.size
 
 
 def pack_signature() -> bytes:
@@ -64,17 +86,21 @@ def pack_chunk(kind: str, payload: bytes) -> bytes:
     Parameters
     ----------
     kind : str
-        Four ASCII letters.
+        A name of `TYPES`, or another letter.
     payload : bytes
         Fewer than 2**32 bytes.
     """
-    start = _START.pack(kind.encode("ascii"), len(payload))
+    start = TYPES.get(kind, kind.encode("ascii")) + pack_unsigned(len(payload))
     return start + payload + _CRC.pack(zlib.crc32(payload, zlib.crc32(start)))
 
 
 def pack_tail(length_so_far: int) -> bytes:
     """Return the TAIL chunk that ends a file which is `length_so_far` bytes long without it."""
-    return pack_chunk("TAIL", _TAIL.pack(length_so_far + _TAIL_CHUNK))
+    return pack_chunk("TAIL", _TAIL.pack(length_so_far + TAIL_SIZE))
+
+
+#: Bytes of the TAIL chunk.
+TAIL_SIZE = len(pack_chunk("TAIL", bytes(_TAIL.size)))
 
 
 def check_signature(data: bytes) -> None:
@@ -138,7 +164,7 @@ def iterate_chunks(file: BinaryIO, size: int, *, check: bool = True) -> Iterator
     CorruptError
         A CRC or the length in TAIL does not fit, or bytes follow TAIL.
     FormatError
-        As `check_signature`, or a type that is not four letters.
+        As `check_signature`, or a type that is no letter.
     """
     file.seek(0)
     check_signature(file.read(min(size, SIGNATURE_LENGTH)))
@@ -166,31 +192,39 @@ def chunks_from(file: BinaryIO, size: int, offset: int) -> Iterator[Chunk]:
 def read_chunk(file: BinaryIO, chunk: Chunk) -> bytes:
     """Return the payload of a chunk; `CorruptError` where its CRC does not fit."""
     file.seek(chunk.offset)
-    data = file.read(OVERHEAD + chunk.length)
-    if len(data) != OVERHEAD + chunk.length:
+    data = file.read(chunk.end - chunk.offset)
+    if len(data) != chunk.end - chunk.offset:
         raise _truncated(f"within the chunk at byte {chunk.offset}")
     (recorded,) = _CRC.unpack_from(data, len(data) - _CRC.size)
     if zlib.crc32(memoryview(data)[: -_CRC.size]) != recorded:
         raise _changed(chunk.offset)
-    return data[_START.size : -_CRC.size]
+    return data[chunk.begin - chunk.offset : -_CRC.size]
 
 
 def _chunk_at(file: BinaryIO, size: int, offset: int, check: bool) -> Chunk:
     left = size - offset
-    if left < OVERHEAD:
+    if left < _SHORTEST:
         raise _ends_early(file, size, offset)
     file.seek(offset)
-    start = file.read(_START.size)
-    if len(start) < _START.size:
-        raise _truncated(f"within the chunk at byte {offset}")
-    name, length = _START.unpack(start)
-    if length > left - OVERHEAD:
+    start = file.read(min(_LONGEST_START, left))
+    try:
+        length, begin = unsigned_at(start, 1)
+    except IndexError:
+        raise _truncated(f"within the chunk at byte {offset}") from None
+    except ValueError as error:
+        raise CorruptError(
+            f"the length of the chunk at byte {offset} is damaged ({error}); "
+            "get the file again from its source"
+        ) from None
+    if length > left - begin - _CRC.size:
         raise _ends_early(file, size, offset)
     if check:
-        _check_crc(file, start, length, offset)
-    if not _LETTERS.issuperset(name):
-        raise FormatError(f"the chunk at byte {offset} has no valid type: {name!r}")
-    return Chunk(name.decode("ascii"), offset, length)
+        file.seek(offset + begin)
+        _check_crc(file, start[:begin], length, offset)
+    letter = start[0]
+    if letter not in _LETTERS:
+        raise FormatError(f"the chunk at byte {offset} has no valid type: {start[:1]!r}")
+    return Chunk(_NAMES.get(letter, chr(letter)), offset, length)
 
 
 def _check_crc(file: BinaryIO, start: bytes, length: int, offset: int) -> None:
@@ -233,8 +267,8 @@ def _check_tail(file: BinaryIO, chunk: Chunk, size: int) -> None:
 
 def _ends_early(file: BinaryIO, size: int, offset: int) -> FormatError:
     """Tell a file cut short from one with a changed chunk length, by looking for its TAIL."""
-    file.seek(max(size - _TAIL_CHUNK, 0))
-    if file.read(_TAIL_CHUNK) == pack_tail(size - _TAIL_CHUNK):
+    file.seek(max(size - TAIL_SIZE, 0))
+    if file.read(TAIL_SIZE) == pack_tail(size - TAIL_SIZE):
         return CorruptError(
             f"the length of the chunk at byte {offset} is wrong, though the file is complete; "
             "get it again from its source"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from radcodec.container.fields import MOST_BYTES, Fields, pack_unsigned
 from radcodec.container.layers import Grid
-from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
+from radcodec.errors import FormatError, UnsupportedVersionError
 
 #: Names of the modality codes 0, 1, ...
 MODALITIES = ("generic", "xr", "mg", "ct", "mr")
@@ -26,12 +27,11 @@ TILE_LOG2_RANGE = (6, 15)
 #: Most bits of RGB samples for the colour transform, whose differences take one more.
 TRANSFORMABLE_BITS = 15
 
-_LAYOUT = struct.Struct("<10BH4I")
-#: Length of the payload in bytes.
-HEADER_LENGTH = _LAYOUT.size
+_LAYOUT = struct.Struct("<10B")
+#: Most bytes of the payload.
+LONGEST_HEADER = _LAYOUT.size + 4 * MOST_BYTES
 _SIGNED = 1
 _INVERTED = 2
-_NO_BOUND = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,15 @@ class Header:
         bound = self.max_error
         _valid("maximum error", bound is None or 0 <= bound < 2**self.bits_stored, bound)
 
+    def _numbers(self) -> list[bytes]:
+        bound = 0 if self.max_error is None else self.max_error + 1
+        return [pack_unsigned(n) for n in (self.rows, self.columns, self.frames, bound)]
+
+    @property
+    def packed_length(self) -> int:
+        """Bytes of the payload of the HEAD chunk, whether or not its fields are in range."""
+        return _LAYOUT.size + sum(map(len, self._numbers()))
+
     def pack(self) -> bytes:
         """Return the payload of the HEAD chunk; `FormatError` where a field is out of range."""
         self.check()
@@ -162,12 +171,7 @@ class Header:
             self.coder,
             self.tile_log2,
             SOURCES.index(self.source),
-            0,
-            self.rows,
-            self.columns,
-            self.frames,
-            _NO_BOUND if self.max_error is None else self.max_error,
-        )
+        ) + b"".join(self._numbers())
 
     @classmethod
     def unpack(cls, payload: bytes) -> Header:
@@ -182,20 +186,16 @@ class Header:
         FormatError
             A field is outside its range.
         """
-        if len(payload) != HEADER_LENGTH:
-            raise CorruptError(
-                f"the HEAD chunk holds {len(payload)} bytes, not {HEADER_LENGTH}; "
-                "get the file again from its source"
-            )
-        fields = _LAYOUT.unpack(payload)
-        modality, samples, allocated, stored, flags, colour, transform = fields[:7]
-        coder, tile, source, reserved, rows, columns, frames, bound = fields[7:]
+        fields = Fields("HEAD", payload)
+        single = fields.take(_LAYOUT.size)
+        modality, samples, allocated, stored, flags, colour, transform, coder, tile, source = single
+        rows, columns, frames, bound = (fields.unsigned() for _ in range(4))
+        fields.end()
         _supported("pixel flags", not flags & ~(_SIGNED | _INVERTED), flags)
         _supported("modality", modality < len(MODALITIES), modality)
         _supported("source", source < len(SOURCES), source)
         _supported("colour", colour < len(COLOURS), colour)
         _supported("colour transform", transform < len(TRANSFORMS), transform)
-        _supported("reserved field", reserved == 0, reserved)
         header = cls(
             modality=MODALITIES[modality],
             samples=samples,
@@ -211,7 +211,7 @@ class Header:
             rows=rows,
             columns=columns,
             frames=frames,
-            max_error=None if bound == _NO_BOUND else bound,
+            max_error=bound - 1 if bound else None,
         )
         header.check()
         return header

@@ -6,17 +6,13 @@ docs/format.md, sections "PIXL", "LATN", "REFN" and "RESD", is the law for the l
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, replace
 
-from radcodec.errors import CorruptError, FormatError, LimitError, UnsupportedVersionError
+from radcodec.container.fields import Fields, pack_unsigned
+from radcodec.errors import CorruptError, FormatError, LimitError
 
-_U32 = struct.Struct("<I")
-_REFINEMENT = struct.Struct("<2BH16s")
-_PIXELS = struct.Struct("<HI")
-_STEP = struct.Struct("<I")
 #: Bytes of a model id: the first ones of the SHA-256 of a bundle's manifest.
-MODEL_ID_LENGTH = 16
+MODEL_ID_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ class Refinement:
     level : int
         Row of its bundle's gain table, 0 to 255.
     model_id : bytes
-        Of its decompressor bundle; 16 bytes.
+        Of its decompressor bundle; `MODEL_ID_LENGTH` bytes.
     tiles : list of bytes
         Entropy-coded latent tiles in raster order.
     """
@@ -162,8 +158,7 @@ def pack_residual(residual: Residual, grid: Grid) -> bytes:
     """
     if not 1 <= residual.step < 2**16 or len(residual.tiles) != grid.tile_count:
         raise FormatError("RESD: the step is out of range, or tiles are missing")
-    lengths = struct.pack(f"<{len(residual.tiles)}I", *map(len, residual.tiles))
-    return b"".join([_STEP.pack(residual.step), lengths, *residual.tiles])
+    return pack_unsigned(residual.step) + _index(residual.tiles) + b"".join(residual.tiles)
 
 
 def unpack_residual(payload: bytes, grid: Grid) -> Residual:
@@ -174,29 +169,27 @@ def unpack_residual(payload: bytes, grid: Grid) -> Residual:
     CorruptError
         The step is out of range, or the lengths do not fit the payload.
     """
-    again = "get the file again from its source"
-    begin = _STEP.size + _U32.size * grid.tile_count
-    if len(payload) < begin:
-        raise CorruptError(f"RESD holds {len(payload)} bytes, too few for its lengths; {again}")
-    (step,) = _STEP.unpack_from(payload)
+    fields = Fields("RESD", payload)
+    step = fields.unsigned()
     if not 1 <= step < 2**16:
-        raise CorruptError(f"RESD: the step {step} is out of range; {again}")
-    lengths = struct.unpack_from(f"<{grid.tile_count}I", payload, _STEP.size)
-    return Residual(step, _split(payload, begin, lengths, "RESD"))
-
-
-def _split(payload: bytes, begin: int, lengths: tuple[int, ...], chunk: str) -> list[bytes]:
-    """Cut the streams of tiles out of a payload, of which they are the rest."""
-    if begin + sum(lengths) != len(payload):
         raise CorruptError(
-            f"{chunk}: the lengths of its tiles do not fit the chunk; get the file again from "
-            "its source"
+            f"RESD: the step {step} is out of range; get the file again from its source"
         )
-    tiles = []
-    for length in lengths:
-        tiles.append(payload[begin : begin + length])
-        begin += length
-    return tiles
+    return Residual(step, _streams(fields, grid))
+
+
+def _index(tiles: list[bytes]) -> bytes:
+    """Lengths of all tiles but the last, which takes what is left."""
+    return b"".join(pack_unsigned(len(tile)) for tile in tiles[:-1])
+
+
+def _streams(fields: Fields, grid: Grid) -> list[bytes]:
+    """Streams of tiles, the rest of a payload, with their lengths before them."""
+    # The number follows from the grid: where there are fewer bytes, no list is made.
+    if fields.left < grid.tile_count - 1:
+        fields.take(grid.tile_count - 1)
+    lengths = [fields.unsigned() for _ in range(grid.tile_count - 1)]
+    return [*(fields.take(length) for length in lengths), fields.rest()]
 
 
 def pack_pixels(blocks: PixelBlocks, grid: Grid) -> bytes:
@@ -209,9 +202,8 @@ def pack_pixels(blocks: PixelBlocks, grid: Grid) -> bytes:
     """
     if not 1 <= blocks.step < 2**16 or len(blocks.tiles) != grid.tile_count:
         raise FormatError("PIXL: the step is out of range, or tiles are missing")
-    lengths = struct.pack(f"<{len(blocks.tiles)}I", *map(len, blocks.tiles))
-    head = _PIXELS.pack(blocks.step, len(blocks.flags))
-    return b"".join([head, blocks.flags, lengths, *blocks.tiles])
+    head = pack_unsigned(blocks.step) + pack_unsigned(len(blocks.flags)) + blocks.flags
+    return head + _index(blocks.tiles) + b"".join(blocks.tiles)
 
 
 def unpack_pixels(payload: bytes, grid: Grid) -> PixelBlocks:
@@ -220,23 +212,16 @@ def unpack_pixels(payload: bytes, grid: Grid) -> PixelBlocks:
     Raises
     ------
     CorruptError
-        The step is 0, or the lengths do not fit the payload.
+        The step is out of range, or the lengths do not fit the payload.
     """
-    again = "get the file again from its source"
-    if len(payload) < _PIXELS.size:
-        raise CorruptError(f"PIXL holds {len(payload)} bytes, too few for its fields; {again}")
-    step, size = _PIXELS.unpack_from(payload)
-    if step == 0:
-        raise CorruptError(f"PIXL: the step is 0; {again}")
-    begin = _PIXELS.size + size
-    end = begin + _U32.size * grid.tile_count
-    if len(payload) < end:
+    fields = Fields("PIXL", payload)
+    step = fields.unsigned()
+    if not 1 <= step < 2**16:
         raise CorruptError(
-            f"PIXL holds {len(payload)} bytes, too few for its flags and lengths; {again}"
+            f"PIXL: the step {step} is out of range; get the file again from its source"
         )
-    lengths = struct.unpack_from(f"<{grid.tile_count}I", payload, begin)
-    tiles = _split(payload, end, lengths, "PIXL")
-    return PixelBlocks(step, payload[_PIXELS.size : begin], tiles)
+    flags = fields.take(fields.unsigned())
+    return PixelBlocks(step, flags, _streams(fields, grid))
 
 
 def pack_tiles(tiles: list[bytes], grid: Grid) -> bytes:
@@ -253,14 +238,14 @@ def pack_tiles(tiles: list[bytes], grid: Grid) -> bytes:
         raise FormatError(f"the image has {grid.tile_count} tiles, but {len(tiles)} were given")
     if not all(tiles):
         raise FormatError("a tile is empty")
-    index = struct.pack(f"<{len(tiles) + 1}I", len(tiles), *map(len, tiles))
-    total = len(index) + sum(map(len, tiles)) + _REFINEMENT.size
+    index = _index(tiles)
+    total = len(index) + sum(map(len, tiles)) + 2 + MODEL_ID_LENGTH
     if total >= 2**32:
         raise LimitError(f"the tiles take {total} bytes; a chunk holds fewer than 2**32")
     return index + b"".join(tiles)
 
 
-def unpack_tiles(payload: bytes, grid: Grid, chunk: str = "LATN") -> list[bytes]:
+def unpack_tiles(fields: Fields, grid: Grid, chunk: str = "LATN") -> list[bytes]:
     """Read `pack_tiles`'s bytes; `chunk` names the place in errors.
 
     Raises
@@ -268,26 +253,16 @@ def unpack_tiles(payload: bytes, grid: Grid, chunk: str = "LATN") -> list[bytes]
     CorruptError
         The index does not fit the grid or the payload.
     """
-    # The count follows from the grid, so the index is measured against the chunk before
-    # anything of its claimed size is made.
-    count = grid.tile_count
-    begin = _U32.size * (count + 1)
-    if len(payload) < begin:
-        raise CorruptError(
-            f"{chunk} holds {len(payload)} bytes, too few for the index of {count} tiles"
-        )
-    recorded, *lengths = struct.unpack_from(f"<{count + 1}I", payload)
-    if recorded != count:
-        raise CorruptError(f"{chunk} counts {recorded} tiles; the image has {count}")
-    if not all(lengths):
-        raise CorruptError(f"{chunk}: a tile is empty")
-    return _split(payload, begin, tuple(lengths), chunk)
+    tiles = _streams(fields, grid)
+    if not all(tiles):
+        raise CorruptError(f"{chunk}: a tile is empty; get the file again from its source")
+    return tiles
 
 
 def pack_refinement(refinement: Refinement, base: Grid) -> bytes:
     """Return the payload of a REFN chunk; `base` is the first layer's grid."""
     refinement.check(base.depth)
-    head = _REFINEMENT.pack(refinement.depth, refinement.level, 0, refinement.model_id)
+    head = bytes((refinement.depth, refinement.level)) + refinement.model_id
     return head + pack_tiles(refinement.tiles, base.at_depth(refinement.depth))
 
 
@@ -298,18 +273,11 @@ def unpack_refinement(payload: bytes, base: Grid) -> Refinement:
     ------
     CorruptError
         It is too short, or its tiles do not fit.
-    UnsupportedVersionError
-        A reserved field is in use.
     FormatError
         A field is out of range.
     """
-    if len(payload) < _REFINEMENT.size:
-        raise CorruptError(f"REFN holds {len(payload)} bytes, too few for its fields")
-    depth, level, reserved, model_id = _REFINEMENT.unpack_from(payload)
-    if reserved:
-        raise UnsupportedVersionError(
-            f"REFN: the reserved field is {reserved}; use a newer version of radcodec"
-        )
+    fields = Fields("REFN", payload)
+    depth, level = fields.take(2)
+    model_id = fields.take(MODEL_ID_LENGTH)
     Refinement(depth, level, model_id, []).check(base.depth)
-    tiles = unpack_tiles(payload[_REFINEMENT.size :], base.at_depth(depth), "REFN")
-    return Refinement(depth, level, model_id, tiles)
+    return Refinement(depth, level, model_id, unpack_tiles(fields, base.at_depth(depth), "REFN"))

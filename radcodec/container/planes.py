@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from radcodec.container.chunks import pack_chunk
+from radcodec.container.fields import Fields, pack_signed, pack_unsigned
 from radcodec.container.header import Header
 from radcodec.container.layers import (
     MODEL_ID_LENGTH,
@@ -39,9 +40,7 @@ NEEDED = {"networks": "LATN", "pixels": "RESD", "jpegls": "JPLS"}
 #: Depth by which the tiles of a plane without networks are laid out; they are the same at any.
 ANY_DEPTH = 1
 
-_LAYOUT = struct.Struct("<4B2iI")
-_I32 = struct.Struct("<i")
-_BIT = struct.Struct("<BI")
+_CRC = struct.Struct("<I")
 _MOST_BITS = 16
 
 
@@ -62,7 +61,7 @@ class Plane:
     level : int
         Row of the first layer's gain table, 0 to 255; 0 without networks.
     model_id : bytes
-        Of the first layer's decompressor bundle, 16 bytes; empty without networks.
+        Of the first layer's decompressor bundle, `MODEL_ID_LENGTH` bytes; empty without networks.
     tiles : list of bytes
         Entropy-coded latent tiles of the first layer in raster order; empty without networks.
     mask : (int, bytes) or None
@@ -135,11 +134,11 @@ def pack_plane(plane: Plane, header: Header, sample: int) -> bytes:
     """
     plane.check(header, sample)
     grid = header.grid(plane.depth or ANY_DEPTH)
-    fields = (CODINGS.index(plane.coding), plane.depth, plane.level, 0)
-    head = _LAYOUT.pack(*fields, plane.low, plane.high, plane.checksum) + plane.model_id
-    parts = {"PLAN": head}
+    head = bytes((CODINGS.index(plane.coding), plane.depth, plane.level))
+    head += pack_signed(plane.low) + pack_unsigned(plane.high - plane.low)
+    parts = {"PLAN": head + _CRC.pack(plane.checksum) + plane.model_id}
     if plane.mask is not None:
-        parts["MASK"] = _I32.pack(plane.mask[0]) + plane.mask[1]
+        parts["MASK"] = pack_signed(plane.mask[0]) + plane.mask[1]
     if plane.pixels is not None:
         parts["PIXL"] = pack_pixels(plane.pixels, grid)
     if plane.coding == "networks":
@@ -153,7 +152,9 @@ def pack_plane(plane: Plane, header: Header, sample: int) -> bytes:
     if plane.stream is not None:
         parts["JPLS"] = plane.stream
     if plane.unused:
-        parts["UNUS"] = b"".join(_BIT.pack(b, len(coded)) + coded for b, coded in plane.unused)
+        parts["UNUS"] = b"".join(
+            bytes((bit,)) + pack_unsigned(len(coded)) + coded for bit, coded in plane.unused
+        )
     _check_parts(plane.coding, parts)
     return b"".join(pack_chunk(kind, payload) for kind, payload in parts.items())
 
@@ -170,18 +171,17 @@ def unpack_plane(payloads: Mapping[str, bytes], header: Header, sample: int) -> 
     FormatError
         A field is out of range, or a chunk is missing or does not go with the coding.
     """
-    head = payloads["PLAN"]
-    if len(head) < _LAYOUT.size:
-        raise CorruptError(f"PLAN holds {len(head)} bytes, too few for its fields")
-    coding, depth, level, reserved, low, high, checksum = _LAYOUT.unpack_from(head)
+    fields = Fields("PLAN", payloads["PLAN"])
+    coding, depth, level = fields.take(3)
+    low = fields.signed()
+    high = low + fields.unsigned()
+    (checksum,) = _CRC.unpack(fields.take(_CRC.size))
     _supported("coding", coding < len(CODINGS), coding)
-    _supported("reserved field", reserved == 0, reserved)
     name = CODINGS[coding]
-    expected = _LAYOUT.size + (MODEL_ID_LENGTH if name == "networks" else 0)
-    if len(head) != expected:
-        raise CorruptError(f"PLAN holds {len(head)} bytes, not {expected}")
+    model_id = fields.take(MODEL_ID_LENGTH if name == "networks" else 0)
+    fields.end()
     _check_parts(name, payloads)
-    plane = Plane(name, low, high, checksum, depth, level, head[_LAYOUT.size :])
+    plane = Plane(name, low, high, checksum, depth, level, model_id)
     plane.check(header, sample)
     grid = header.grid(depth or ANY_DEPTH)
     mask, pixels = payloads.get("MASK"), payloads.get("PIXL")
@@ -194,7 +194,7 @@ def unpack_plane(payloads: Mapping[str, bytes], header: Header, sample: int) -> 
         depth=depth,
         level=level,
         model_id=plane.model_id,
-        tiles=unpack_tiles(payloads["LATN"], grid) if name == "networks" else [],
+        tiles=unpack_tiles(Fields("LATN", payloads["LATN"]), grid) if name == "networks" else [],
         mask=None if mask is None else _unpack_mask(mask),
         pixels=None if pixels is None else unpack_pixels(pixels, grid),
         refinement=None if refinement is None else unpack_refinement(refinement, grid),
@@ -215,24 +215,18 @@ def _check_parts(coding: str, parts: Mapping[str, bytes]) -> None:
 
 
 def _unpack_mask(payload: bytes) -> tuple[int, bytes]:
-    if len(payload) < _I32.size:
-        raise CorruptError(f"MASK holds {len(payload)} bytes, too few for its value")
-    (value,) = _I32.unpack_from(payload)
-    return value, payload[_I32.size :]
+    fields = Fields("MASK", payload)
+    return fields.signed(), fields.rest()
 
 
 def _unpack_unused(payload: bytes) -> tuple[tuple[int, bytes], ...]:
+    fields = Fields("UNUS", payload)
     found: list[tuple[int, bytes]] = []
-    at = 0
-    while at < len(payload):
-        if len(payload) < at + _BIT.size or len(found) == _MOST_BITS:
-            raise CorruptError("UNUS: its lengths do not fit the chunk; get a new copy of the file")
-        bit, length = _BIT.unpack_from(payload, at)
-        at += _BIT.size
-        if length > len(payload) - at:
-            raise CorruptError("UNUS: its lengths do not fit the chunk; get a new copy of the file")
-        found.append((bit, payload[at : at + length]))
-        at += length
+    while fields.left:
+        if len(found) == _MOST_BITS:
+            raise CorruptError("UNUS: it names too many bits; get the file again from its source")
+        (bit,) = fields.take(1)
+        found.append((bit, fields.take(fields.unsigned())))
     return tuple(found)
 
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from radcodec.container.chunks import (
-    OVERHEAD,
     SIGNATURE_LENGTH,
-    TAIL_LENGTH,
+    TAIL_SIZE,
     Chunk,
     chunks_from,
     iterate_chunks,
@@ -26,7 +25,7 @@ from radcodec.container.chunks import (
     read_chunk,
 )
 from radcodec.container.dataset import dataset_chunk, inflate
-from radcodec.container.header import HEADER_LENGTH, Header
+from radcodec.container.header import LONGEST_HEADER, Header
 from radcodec.container.limits import Limits
 from radcodec.container.planes import Plane, pack_plane, unpack_plane
 from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
@@ -35,10 +34,10 @@ from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 _WHOLE = ("HEAD", "dset", "qual", "TAIL")
 _PLANE = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "RESD", "JPLS", "UNUS")
 _BEFORE_LATENT = ("MASK", "PIXL")
-_QUALITY = struct.Struct("<fI32s")
+_QUALITY = struct.Struct("<fI16s")
 _MOST_DECIBELS = 1e6
-#: Bytes of a file beside its planes and data set, measurements included.
-FIXED_BYTES = SIGNATURE_LENGTH + 3 * OVERHEAD + HEADER_LENGTH + _QUALITY.size + TAIL_LENGTH
+#: Bytes of a SHA-256 that a file keeps: the first ones.
+DIGEST_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Quality:
     max_error : int
         Largest absolute difference of a stored value.
     sha256 : bytes
-        SHA-256 of the decoded stored values as little-endian int32: frame by frame, in each
-        sample by sample, in raster order.
+        First `DIGEST_LENGTH` bytes of the SHA-256 of the decoded stored values as little-endian
+        int32: frame by frame, in each sample by sample, in raster order.
     """
 
     psnr: float
@@ -260,11 +259,11 @@ class RczReader:
 
 def _check_lengths(whole: Mapping[str, Chunk], limits: Limits) -> None:
     """Refuse chunks of the file as a whole that are too long, before they are read."""
-    for kind, length in (("HEAD", HEADER_LENGTH), ("qual", _QUALITY.size)):
-        if kind in whole and whole[kind].length != length:
+    for kind, length in (("HEAD", LONGEST_HEADER), ("qual", _QUALITY.size)):
+        if kind in whole and whole[kind].length > length:
             raise CorruptError(
-                f"the {kind} chunk holds {whole[kind].length} bytes, not {length}; get the file "
-                "again from its source"
+                f"the {kind} chunk holds {whole[kind].length} bytes, more than {length}; get the "
+                "file again from its source"
             )
     if "dset" in whole:
         # What does not shrink grows by five bytes in many thousands when it is deflated.
@@ -284,6 +283,13 @@ def _check_order(kind: str, here: set[str]) -> None:
         raise FormatError("the REFN chunk comes before the LATN chunk")
     if kind in ("LATN", "REFN") and "RESD" in here:
         raise FormatError(f"the {kind} chunk comes after the RESD chunk")
+
+
+def fixed_bytes(header: Header) -> int:
+    """Bytes of a file beside its planes and data set, measurements included."""
+    payloads = (("HEAD", header.packed_length), ("qual", _QUALITY.size))
+    chunks = sum(len(pack_chunk(kind, bytes(length))) for kind, length in payloads)
+    return SIGNATURE_LENGTH + chunks + TAIL_SIZE
 
 
 def list_chunks(data: bytes) -> list[Chunk]:
@@ -312,7 +318,7 @@ def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
 
 def _pack_quality(quality: Quality) -> bytes:
     _check_psnr(quality.psnr)
-    if not 0 <= quality.max_error < 2**32 or len(quality.sha256) != 32:
+    if not 0 <= quality.max_error < 2**32 or len(quality.sha256) != DIGEST_LENGTH:
         raise FormatError("qual: the maximum error or the SHA-256 is out of range")
     return _QUALITY.pack(quality.psnr, quality.max_error, quality.sha256)
 

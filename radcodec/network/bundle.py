@@ -121,6 +121,8 @@ def load_bundle(path: Path) -> Bundle:
         bundle = Bundle(path, hashlib.sha256(data).hexdigest(), manifest)
         if bundle.kind not in ("compressor", "decompressor") or not 1 <= bundle.depth <= 4:
             raise ValueError("unknown kind or depth")
+        if bundle.latents < 1 or (bundle.wide and bundle.latents > int(manifest["width"])):
+            raise ValueError("latents do not suit the width")
     except (ValueError, KeyError, TypeError) as error:
         raise ModelMismatchError(
             f"{path / MANIFEST} is no valid manifest ({error}); reinstall radcodec"

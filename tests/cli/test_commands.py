@@ -330,7 +330,8 @@ def test_models_shows_the_figures_of_a_card(
 ) -> None:
     folder = tmp_path / "d2" / "compressor-ct"
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text('{"kind": "compressor", "depth": 2, "modality": "ct"}')
+    manifest = {"kind": "compressor", "depth": 2, "width": 64, "latents": 16, "modality": "ct"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     card = {"images": 5, "levels": [{"level": 60, "bits_per_pixel": 0.41, "psnr_db": 48.2}]}
     (folder / "card.json").write_text(json.dumps(card))
     monkeypatch.setenv("RADCODEC_MODELS", str(tmp_path))

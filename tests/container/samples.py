@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from radcodec.container import (
+    DIGEST_LENGTH,
     Grid,
     Header,
     PixelBlocks,
@@ -22,9 +23,12 @@ from radcodec.container import (
 )
 from radcodec.container.chunks import pack_signature, pack_tail
 from radcodec.container.header import COLOURS, MODALITIES, SOURCES
+from radcodec.container.layers import MODEL_ID_LENGTH
 from radcodec.container.planes import CODINGS
 
-MODEL, OTHER_MODEL = (hashlib.sha256(name).digest()[:16] for name in (b"model", b"other"))
+MODEL, OTHER_MODEL = (
+    hashlib.sha256(name).digest()[:MODEL_ID_LENGTH] for name in (b"model", b"other")
+)
 
 
 def small_header(**changes: Any) -> Header:
@@ -81,7 +85,7 @@ def small_file(**changes: Any) -> RczFile:
         header=small_header(frames=3),
         planes=[small_plane(), pixel_plane(), jpegls_plane()],
         dataset=b"\x00" * 128 + b"DICM" + b"data set " * 4,
-        quality=Quality(41.5, 17, hashlib.sha256(b"pixels").digest()),
+        quality=Quality(41.5, 17, hashlib.sha256(b"pixels").digest()[:DIGEST_LENGTH]),
     )
     return replace(file, **changes)
 
@@ -91,9 +95,37 @@ def one_plane(**changes: Any) -> RczFile:
     return small_file(header=small_header(), planes=[small_plane(**changes)])
 
 
+#: Letters of the types, as docs/format.md has them.
+LETTERS = {
+    b"HEAD": b"H",
+    b"PLAN": b"P",
+    b"MASK": b"M",
+    b"PIXL": b"B",
+    b"LATN": b"L",
+    b"REFN": b"F",
+    b"RESD": b"R",
+    b"JPLS": b"J",
+    b"UNUS": b"U",
+    b"dset": b"d",
+    b"qual": b"q",
+    b"TAIL": b"T",
+}
+
+
+def vu(value: int) -> bytes:
+    """Return a number as docs/format.md describes it, written apart from the package."""
+    low, rest = value & 127, value >> 7
+    return bytes([128 | low]) + vu(rest) if rest else bytes([low])
+
+
+def vi(value: int) -> bytes:
+    """Return a number of either sign, likewise."""
+    return vu(2 * value if value >= 0 else -2 * value - 1)
+
+
 def raw_chunk(kind: bytes, payload: bytes, length: int | None = None) -> bytes:
     """Return a chunk as docs/format.md describes it, written apart from the package."""
-    start = kind + struct.pack("<I", len(payload) if length is None else length)
+    start = LETTERS.get(kind, kind) + vu(len(payload) if length is None else length)
     return start + payload + struct.pack("<I", zlib.crc32(start + payload))
 
 
@@ -105,23 +137,23 @@ def raw_file(*chunks: bytes, tail: bool = True) -> bytes:
 
 #: Chunks of a file of one plane of 2 x 3 tiles, written apart from the package.
 HEAD = raw_chunk(b"HEAD", small_header().pack())
-PLANNED = struct.pack("<4B2iI16s", 0, 2, 100, 0, -1024, 2047, 0, MODEL)
+PLANNED = bytes((0, 2, 100)) + vi(-1024) + vu(3071) + bytes(4) + MODEL
 PLAN = raw_chunk(b"PLAN", PLANNED)
-TILES = struct.pack("<7I", 6, *[1] * 6) + b"abcdef"
+TILES = bytes([1] * 5) + b"abcdef"
 LATN = raw_chunk(b"LATN", TILES)
-REFINED = struct.pack("<2BH16s7I", 1, 9, 0, OTHER_MODEL, 6, *[1] * 6) + b"uvwxyz"
+REFINED = bytes((1, 9)) + OTHER_MODEL + bytes([1] * 5) + b"uvwxyz"
 REFN = raw_chunk(b"REFN", REFINED)
-PIXELS = struct.pack("<HI5s6I", 7, 5, b"flags", 1, 0, 2, 0, 0, 0) + b"abc"
+PIXELS = bytes((7, 5)) + b"flags" + bytes((1, 0, 2, 0, 0)) + b"abc"
 PIXL = raw_chunk(b"PIXL", PIXELS)
-MASK = raw_chunk(b"MASK", struct.pack("<i", 5) + b"mask")
-RESIDUAL = struct.pack("<7I", 3, 1, 0, 0, 2, 0, 0) + b"xyz"
+MASK = raw_chunk(b"MASK", vi(5) + b"mask")
+RESIDUAL = bytes((3, 1, 0, 0, 2, 0)) + b"xyz"
 RESD = raw_chunk(b"RESD", RESIDUAL)
-UNUSED = struct.pack("<BI2sBI", 12, 2, b"ab", 14, 0)
+UNUSED = bytes((12, 2)) + b"ab" + bytes((14, 0))
 UNUS = raw_chunk(b"UNUS", UNUSED)
 #: Plans of the other codings, and what they need.
-PIXEL_PLANNED = struct.pack("<4B2iI", 1, 0, 0, 0, 0, 100, 0)
+PIXEL_PLANNED = bytes((1, 0, 0)) + vi(0) + vu(100) + bytes(4)
 PIXEL_PLAN = raw_chunk(b"PLAN", PIXEL_PLANNED)
-JPEGLS_PLAN = raw_chunk(b"PLAN", struct.pack("<4B2iI", 2, 0, 0, 0, 0, 100, 0))
+JPEGLS_PLAN = raw_chunk(b"PLAN", bytes((2, 0, 0)) + vi(0) + vu(100) + bytes(4))
 JPLS = raw_chunk(b"JPLS", b"stream")
 
 
@@ -161,7 +193,7 @@ def refinements(draw: st.DrawFn, base: Grid) -> Refinement | None:
         return None
     depth = draw(st.integers(1, base.depth - 1))
     count = base.at_depth(depth).tile_count
-    model = draw(st.binary(min_size=16, max_size=16))
+    model = draw(st.binary(min_size=MODEL_ID_LENGTH, max_size=MODEL_ID_LENGTH))
     return Refinement(depth, draw(st.integers(0, 255)), model, draw(_tiles(count, 1)))
 
 
@@ -203,7 +235,7 @@ def planes(draw: st.DrawFn, header: Header, sample: int) -> Plane:
         mask=mask,
         depth=depth,
         level=draw(st.integers(0, 255)),
-        model_id=draw(st.binary(min_size=16, max_size=16)),
+        model_id=draw(st.binary(min_size=MODEL_ID_LENGTH, max_size=MODEL_ID_LENGTH)),
         tiles=draw(_tiles(count, 1)),
         pixels=draw(pixel_blocks(count)),
         refinement=draw(refinements(header.grid(depth))),
@@ -219,7 +251,7 @@ def files(draw: st.DrawFn) -> RczFile:
         Quality,
         st.floats(-1e5, 1e5, width=32) | st.just(float("inf")),
         st.integers(0, 2**32 - 1),
-        st.binary(min_size=32, max_size=32),
+        st.binary(min_size=DIGEST_LENGTH, max_size=DIGEST_LENGTH),
     )
     return RczFile(
         header=header,

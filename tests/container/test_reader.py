@@ -19,6 +19,7 @@ from radcodec.container import (
     read_rcz,
     write_rcz,
 )
+from radcodec.container.chunks import TAIL_SIZE
 from radcodec.errors import CorruptError, FormatError
 
 from .samples import jpegls_plane, pixel_plane, raw_chunk, raw_file, small_file, small_header
@@ -60,10 +61,10 @@ def test_chunks_between_planes_belong_to_none(check: bool) -> None:
     whole = small_file()
     data = write_rcz(whole)
     chunks = [data[c.offset : c.end] for c in list_chunks(data)[:-1]]
-    by_type = {chunk[:4]: chunk for chunk in chunks}
-    rest = [chunk for chunk in chunks if chunk[:4] not in (b"dset", b"qual")]
-    third = max(n for n, chunk in enumerate(rest) if chunk[:4] == b"PLAN")
-    moved = [*rest[:third], by_type[b"qual"], raw_chunk(b"note", b"x"), by_type[b"dset"]]
+    by_type = {chunk[:1]: chunk for chunk in chunks}
+    rest = [chunk for chunk in chunks if chunk[:1] not in (b"d", b"q")]
+    third = max(n for n, chunk in enumerate(rest) if chunk[:1] == b"P")
+    moved = [*rest[:third], by_type[b"q"], raw_chunk(b"n", b"x"), by_type[b"d"]]
     reader = RczReader(io.BytesIO(raw_file(*moved, *rest[third:])), check=check)
     assert list(reader.planes()) == whole.planes
     assert (reader.quality, reader.dataset) == (whole.quality, whole.dataset)
@@ -73,7 +74,7 @@ def test_chunks_between_planes_belong_to_none(check: bool) -> None:
 def test_damage_is_seen_where_it_is_read(kind: str) -> None:
     data = bytearray(write_rcz(small_file()))
     chunk = [c for c in list_chunks(bytes(data)) if c.type == kind][-1]
-    data[chunk.offset + 8] ^= 1
+    data[chunk.begin] ^= 1
     with pytest.raises(CorruptError, match=f"byte {chunk.offset} "):
         RczReader(io.BytesIO(data))
     reader = RczReader(io.BytesIO(data), check=False)
@@ -90,7 +91,7 @@ def test_damage_is_seen_where_it_is_read(kind: str) -> None:
 def test_damage_to_the_whole_is_seen_without_a_check(kind: str) -> None:
     data = bytearray(write_rcz(small_file()))
     chunk = next(c for c in list_chunks(bytes(data)) if c.type == kind)
-    data[chunk.offset + 8] ^= 1
+    data[chunk.begin] ^= 1
     with pytest.raises(CorruptError, match=f"byte {chunk.offset} "):
         assert RczReader(io.BytesIO(data), check=False).dataset
 
@@ -124,7 +125,8 @@ def test_the_header_says_how_many_planes_there_are(count: int) -> None:
         write_rcz(RczFile(frames, [pixel_plane()] * count))
     head = raw_chunk(b"HEAD", frames.pack())
     data = write_rcz(RczFile(small_header(), [pixel_plane()]))
-    plane = data[data.index(b"PLAN") : -20]
+    begin = next(chunk.offset for chunk in list_chunks(data) if chunk.type == "PLAN")
+    plane = data[begin:-TAIL_SIZE]
     with pytest.raises(CorruptError, match=f"counts 2 planes, but the file has {count}"):
         read_rcz(raw_file(head, *[plane] * count))
     assert len(read_rcz(raw_file(head, plane, plane)).planes) == 2

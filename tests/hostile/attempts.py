@@ -16,19 +16,41 @@ from radcodec.errors import RadcodecError
 from radcodec.rate import Target
 from radcodec.reading.dicom import DicomSource
 
-#: A chunk: its type and its payload.
+#: A chunk: the name of its type, or a letter that has none, and its payload.
 Chunk = tuple[bytes, bytes]
+NAMES = (b"HEAD", b"PLAN", b"MASK", b"PIXL", b"LATN", b"REFN", b"RESD", b"JPLS", b"UNUS")
+NAMES += (b"dset", b"qual", b"TAIL")
+LETTER_OF = dict(zip(NAMES, (bytes([letter]) for letter in b"HPMBLFRJUdqT"), strict=True))
+NAME_OF = {letter: name for name, letter in LETTER_OF.items()}
 #: Small files need no more, so that a claim that is out of all proportion is refused at once.
 LIMITS = Limits(memory=700 * 2**20)
+
+
+def number(value: int) -> bytes:
+    """Write a number, seven bits a byte."""
+    out = b""
+    while value > 127:
+        out, value = out + bytes([128 | value & 127]), value >> 7
+    return out + bytes([value])
+
+
+def number_at(data: bytes, at: int) -> tuple[int, int]:
+    """Read a number in any form, and where the next byte is; 0 bits behind the end."""
+    value = shift = 0
+    while at < len(data):
+        value, shift, at = value | (data[at] & 127) << shift, shift + 7, at + 1
+        if data[at - 1] < 128:
+            break
+    return value, at
 
 
 def split(data: bytes) -> list[Chunk]:
     """Cut a file into its chunks, TAIL left out; apart from the package's reader."""
     at, found = SIGNATURE_LENGTH, []
-    while (kind := data[at : at + 4]) != b"TAIL":
-        (length,) = struct.unpack_from("<I", data, at + 4)
-        found.append((kind, data[at + 8 : at + 8 + length]))
-        at += 12 + length
+    while (letter := data[at : at + 1]) != LETTER_OF[b"TAIL"]:
+        length, begin = number_at(data, at + 1)
+        found.append((NAME_OF.get(letter, letter), data[begin : begin + length]))
+        at = begin + length + 4
     return found
 
 
@@ -36,7 +58,7 @@ def joined(chunks: Sequence[Chunk]) -> bytes:
     """Put chunks together to a file, with checksums and length that fit."""
     parts = [pack_signature()]
     for kind, payload in chunks:
-        start = kind + struct.pack("<I", len(payload)) + payload
+        start = LETTER_OF.get(kind, kind) + number(len(payload)) + payload
         parts.append(start + struct.pack("<I", zlib.crc32(start)))
     data = b"".join(parts)
     return data + pack_tail(len(data))

@@ -71,12 +71,16 @@ def test_one_program_takes_all_sizes(
     compressor: Compressor, integer: IntegerDecompressor, tmp_path: Path
 ) -> None:
     save_ir(decompressor_onnx(integer), tmp_path, half=False)
-    run = compile_bundle(write_manifest(tmp_path, {"kind": "decompressor", "depth": 2}))
+    run = compile_bundle(
+        write_manifest(tmp_path, {"kind": "decompressor", "depth": 2, "width": 64, "latents": 16})
+    )
     for rows, columns in ((5, 9), (12, 3), (1, 1), (5, 9)):
         latent = _whole_numbers(rows, columns, int(integer.input_limits[0]))
         np.testing.assert_array_equal(run(latent[0].numpy()), integer.run(latent)[0].numpy())
     save_ir(compressor_onnx(compressor), tmp_path, half=False)
-    run = compile_bundle(write_manifest(tmp_path, {"kind": "compressor", "depth": 2}))
+    run = compile_bundle(
+        write_manifest(tmp_path, {"kind": "compressor", "depth": 2, "width": 64, "latents": 16})
+    )
     for rows, columns in ((16, 24), (40, 8)):
         image = torch.full((1, 1, rows, columns), 0.25)
         with torch.no_grad():

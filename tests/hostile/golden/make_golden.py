@@ -19,38 +19,45 @@ from radcodec.network.store import ModelStore
 
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "errors.json"
-SIGNATURE = b"\x89RCZ\r\n\x1a\n\0\5" + bytes(4)
+SIGNATURE = b"\x89RCZ\r\n\x1a\n\0\6" + bytes(4)
 SIDE = 8
+
+
+def number(value: int) -> bytes:
+    """Return a number, seven bits a byte."""
+    low, rest = value & 127, value >> 7
+    return bytes([128 | low]) + number(rest) if rest else bytes([low])
 
 
 def chunk(kind: bytes, payload: bytes) -> bytes:
     """Return a chunk with the checksum that fits."""
-    start = kind + struct.pack("<I", len(payload)) + payload
+    start = kind + number(len(payload)) + payload
     return start + struct.pack("<I", zlib.crc32(start))
 
 
 def head(rows: int = SIDE, columns: int = SIDE, frames: int = 1, colour: int = 0) -> bytes:
     """Return the HEAD of an 8-bit grey image."""
-    fields = (0, 1, 8, 8, 0, colour, 0, 1, 10, 0, 0, rows, columns, frames, 2**32 - 1)
-    return chunk(b"HEAD", struct.pack("<10BH4I", *fields))
+    numbers = b"".join(map(number, (rows, columns, frames, 0)))
+    return chunk(b"H", bytes((0, 1, 8, 8, 0, colour, 0, 1, 10, 0)) + numbers)
 
 
 def plan(coding: int = 1, checksum: int | None = None, low: int = 100) -> bytes:
     """Return the PLAN of a plane whose values are all 100."""
     found = zlib.crc32(struct.pack("<i", 100) * SIDE * SIDE) if checksum is None else checksum
-    depth, model = (2, bytes(range(16))) if coding == 0 else (0, b"")
-    return chunk(b"PLAN", struct.pack("<4B2iI", coding, depth, 0, 0, low, 100, found) + model)
+    depth, model = (2, bytes(range(8))) if coding == 0 else (0, b"")
+    values = number(2 * low) + number(max(100 - low, 0))
+    return chunk(b"P", bytes((coding, depth, 0)) + values + struct.pack("<I", found) + model)
 
 
 #: A residual that leaves the middle of the range everywhere, in no bytes.
-RESIDUAL = chunk(b"RESD", struct.pack("<2I", 1, 0))
-LATENT = chunk(b"LATN", struct.pack("<2I", 1, 2) + b"\0\0")
+RESIDUAL = chunk(b"R", b"\1")
+LATENT = chunk(b"L", b"\0\0")
 
 
 def file(*chunks: bytes) -> bytes:
     """Return a file of chunks with a TAIL that fits."""
     data = SIGNATURE + b"".join(chunks)
-    return data + chunk(b"TAIL", struct.pack("<Q", len(data) + 20))
+    return data + chunk(b"T", struct.pack("<Q", len(data) + 14))
 
 
 def files() -> dict[str, bytes]:
@@ -63,40 +70,41 @@ def files() -> dict[str, bytes]:
         "empty": b"",
         "other-format": b"\x89PNG\r\n\x1a\n" + bytes(30),
         "text-mode": good.replace(b"\r\n", b"\n"),
-        "truncated": good[:-30],
+        "truncated": good[:-20],
         "corrupt-crc": bytes(changed),
-        "corrupt-length": good[:18] + b"\xff" + good[19:],
+        "corrupt-length": good[:15] + b"\x7f" + good[16:],
+        "length-form": good[:15] + bytes((128 | good[15], 0)) + good[16:],
         "unknown-version": good[:8] + b"\1\0" + good[10:],
         "unknown-flag": good[:12] + b"\1" + good[13:],
-        "unknown-critical-chunk": file(head(), chunk(b"NEWS", b""), plan(), RESIDUAL),
-        "chunk-type": file(head(), chunk(b"ab 1", b""), plan(), RESIDUAL),
+        "unknown-critical-chunk": file(head(), chunk(b"N", b""), plan(), RESIDUAL),
+        "chunk-type": file(head(), chunk(b"1", b""), plan(), RESIDUAL),
         "head-missing": file(plan(), RESIDUAL),
         "head-twice": file(head(), head(), plan(), RESIDUAL),
-        "head-length": file(chunk(b"HEAD", b"\0" * 27), plan(), RESIDUAL),
+        "head-length": file(chunk(b"H", bytes(9)), plan(), RESIDUAL),
         "head-colour": file(head(colour=9), plan(), RESIDUAL),
         "too-few-planes": file(head(frames=3), plan(), RESIDUAL),
         "too-many-planes": file(head(), plan(), RESIDUAL, plan(), RESIDUAL),
-        "plane-out-of-range": file(head(), plan(low=101), RESIDUAL),
+        "plane-out-of-range": file(head(), plan(low=300), RESIDUAL),
         "plane-of-nothing": file(head(), plan()),
         "plane-coding": file(head(), plan(coding=7), RESIDUAL),
         "chunk-of-no-plane": file(head(), RESIDUAL, plan(), RESIDUAL),
-        "chunk-too-late": file(head(), plan(), RESIDUAL, chunk(b"MASK", bytes(4))),
+        "chunk-too-late": file(head(), plan(), RESIDUAL, chunk(b"M", bytes(1))),
         "chunk-twice": file(head(), plan(), RESIDUAL, RESIDUAL),
-        "residual-step": file(head(), plan(), chunk(b"RESD", struct.pack("<2I", 0, 0))),
-        "residual-lengths": file(head(), plan(), chunk(b"RESD", struct.pack("<2I", 1, 9))),
-        "residual-stream": file(head(), plan(), chunk(b"RESD", struct.pack("<2IB", 1, 1, 0))),
-        "jpegls-stream": file(head(), plan(coding=2), chunk(b"JPLS", b"\xff\xd8\xff\xd9")),
+        "residual-step": file(head(), plan(), chunk(b"R", b"\0")),
+        "residual-stream": file(head(), plan(), chunk(b"R", b"\1\0")),
+        "residual-lengths": file(head(columns=2000), plan(), chunk(b"R", b"\1\x09")),
+        "jpegls-stream": file(head(), plan(coding=2), chunk(b"J", b"\xff\xd8\xff\xd9")),
         "too-large": file(head(rows=2**21), plan(), RESIDUAL),
         "too-much-memory": file(head(rows=2**20, columns=64), plan(), RESIDUAL),
         "missing-model": file(head(), plan(coding=0), LATENT),
         "other-pixels": file(head(), plan(checksum=1), RESIDUAL),
         "dataset-too-large": file(
-            head(), chunk(b"dset", struct.pack("<2I", 2**31, 0)), plan(), RESIDUAL
+            head(), chunk(b"d", struct.pack("<2I", 2**31, 0)), plan(), RESIDUAL
         ),
         "quality-nan": file(
-            head(), plan(), RESIDUAL, chunk(b"qual", struct.pack("<fI32x", float("nan"), 0))
+            head(), plan(), RESIDUAL, chunk(b"q", struct.pack("<fI16x", float("nan"), 0))
         ),
-        "tail-length": good[:-20] + chunk(b"TAIL", struct.pack("<Q", 7)),
+        "tail-length": good[:-14] + chunk(b"T", struct.pack("<Q", 7)),
         "bytes-behind": good + b"!",
     }
 
