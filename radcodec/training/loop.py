@@ -45,6 +45,9 @@ class Config:
         Peak, reached after `warm_up` steps and left by a cosine over the run's minutes.
     rate_pace : float
         Learning rate of the rate model over that of the networks.
+    rounded_rate : bool
+        Whether bits are those of rounded latents, with straight gradients, rather than of
+        latents with noise: those that files take, but gradients say nothing of what is 0.
     weights : dict
         Relative frequency of the modalities.
     finest : float
@@ -68,6 +71,7 @@ class Config:
     final_share: float = 0.04
     warm_up: int = 60
     rate_pace: float = 1.0
+    rounded_rate: bool = False
     weights: dict[str, float] = field(
         default_factory=lambda: {"xr": 0.3, "mg": 0.1, "ct": 0.3, "mr": 0.3}
     )
@@ -102,7 +106,11 @@ class Codec(nn.Module):
         self.architecture = architecture
 
     def forward(
-        self, image: torch.Tensor, position: torch.Tensor, predicted: bool = True
+        self,
+        image: torch.Tensor,
+        position: torch.Tensor,
+        predicted: bool = True,
+        rounded_rate: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the decoded image and the bits of each latent; see `RateModel.forward`."""
         quick = fast(image.device.type)
@@ -110,7 +118,7 @@ class Codec(nn.Module):
             latent = self.compressor(image)
         steps = latent.float() / self.encode_gains.log_step(position).exp()
         rounded = steps + (steps.round() - steps).detach()
-        noisy = steps + torch.rand_like(steps) - 0.5
+        noisy = rounded if rounded_rate else steps + torch.rand_like(steps) - 0.5
         bits = self.rate_model(noisy, rounded, position, predicted)
         scaled = rounded * self.decode_gains.log_step(position).exp()
         with quick:
@@ -148,9 +156,10 @@ def step_costs(
     weight: torch.Tensor,
     position: torch.Tensor,
     predicted: bool = True,
+    rounded_rate: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rate-distortion cost of each patch: (cost, bits per pixel, squared error), each (n,)."""
-    decoded, bits = codec(image, position, predicted)
+    decoded, bits = codec(image, position, predicted, rounded_rate)
     pixels = image.shape[-1] * image.shape[-2]
     rate = bits.sum(dim=(1, 2, 3)) / pixels
     error = ((decoded - image).square() * weight).sum(dim=(1, 2, 3)) / pixels
@@ -269,7 +278,9 @@ def train(
         image, weight = torch.from_numpy(images).to(device), torch.from_numpy(weights).to(device)
         if not plain:
             image = refined.remainder(image, weight, position)
-        costs, bits, errors = step_costs(codec, image, weight, position, predicted=plain)
+        costs, bits, errors = step_costs(
+            codec, image, weight, position, predicted=plain, rounded_rate=config.rounded_rate
+        )
         loss = books[plain].normalise(costs, torch.from_numpy(modalities), position).mean()
         if bases and not freeze_decompressor:
             loss = loss + UNREST_WORTH * unrest(codec, device)

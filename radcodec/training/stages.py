@@ -154,7 +154,11 @@ def tune(
     modalities: Sequence[str] = tuple(TUNED),
     machine: Machine | None = None,
 ) -> None:
-    """Phase 2: one compressor a modality, the decompressor frozen; `minutes` for each."""
+    """Phase 2: one compressor a modality, the decompressor frozen; `minutes` for each.
+
+    Bits are those of rounded latents.  It is what phase 1, where a decompressor has to take
+    shape, was not tried with.
+    """
     machine = machine or Machine()
     for modality in modalities:
         weights = TUNED[modality]
@@ -164,7 +168,12 @@ def tune(
             continue
         train(
             load_codec(start),
-            replace(config, weights=weights, learning_rate=config.learning_rate / 2),
+            replace(
+                config,
+                weights=weights,
+                learning_rate=config.learning_rate / 2,
+                rounded_rate=True,
+            ),
             own,
             run / modality,
             minutes,

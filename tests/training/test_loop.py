@@ -15,7 +15,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from radcodec.training import loop
+from radcodec.training import loop, stages
+from radcodec.training.checkpoints import save_small
 from radcodec.training.data import Sample, prepare
 from radcodec.training.loop import Codec, Config, train
 
@@ -129,12 +130,13 @@ def test_a_refining_codec_trains_on_what_its_base_leaves(
         weight: torch.Tensor,
         position: torch.Tensor,
         predicted: bool = True,
+        rounded_rate: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         seen.append(predicted)
         # A patch is as it came, or centred on middle grey.
         assert predicted or abs(float(image.mean()) - 0.5) < 0.4
         assert float(position.min()) >= (config.plain_finest if predicted else config.finest)
-        return true_costs(codec, image, weight, position, predicted)
+        return true_costs(codec, image, weight, position, predicted, rounded_rate)
 
     monkeypatch.setattr(loop, "step_costs", costs)
     config = replace(CONFIG, plain=plain, plain_finest=0.6, finest=0.1)
@@ -166,3 +168,37 @@ def test_costs_are_evened_out_within_their_cells() -> None:
         torch.testing.assert_close(book.normalise(costs, modalities, position), torch.ones(3))
     later = book.normalise(2 * costs, modalities, position)
     assert bool((later > 1.9).all()) and bool((later < 2.0).all())
+
+
+def test_bits_of_rounded_latents_have_no_noise() -> None:
+    torch.manual_seed(3)
+    codec = Codec(CONFIG.architecture, 1)
+    image, position = torch.rand(2, 1, 16, 16), torch.tensor([0.7, 0.9])
+    with torch.no_grad():
+        noisy = [codec(image, position)[1].sum() for _ in range(2)]
+        rounded = [codec(image, position, rounded_rate=True)[1].sum() for _ in range(2)]
+    assert rounded[0] == rounded[1] and noisy[0] != noisy[1]
+    # Most latents are 0 at such steps, and noise makes them look dearer than they are.
+    assert rounded[0] < min(noisy)
+
+
+def test_bits_of_rounded_latents_reach_the_compressor() -> None:
+    codec = Codec(CONFIG.architecture, 1)
+    _, bits = codec(torch.rand(1, 1, 16, 16), torch.tensor([0.2]), rounded_rate=True)
+    bits.sum().backward()
+    gradient = codec.compressor.convolutions[-1].weight.grad
+    assert gradient is not None and gradient.abs().sum() > 0
+
+
+def test_phase_two_counts_bits_of_rounded_latents(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(
+        stages, "train", lambda codec, config, *_, **__: seen.append(config.rounded_rate)
+    )
+    start = tmp_path / "d1-joint.safetensors"
+    save_small(Codec(CONFIG.architecture, 1), start)
+    stages.tune(CONFIG, samples, tmp_path / "tuned", 1.0, start=start, modalities=["ct"])
+    assert seen == [True]
+    assert not CONFIG.rounded_rate
