@@ -37,7 +37,7 @@ def main(data: Path, models: Path, limit: int, max_pixels: int | None) -> None:
         store = ModelStore(models)
         sources = choose(find_sources(data, "val", warn=click.echo), limit=limit)
         for bundle in store.compressors():
-            plan = Plan(2, 0.8) if bundle.depth == 1 else Plan(bundle.depth)
+            plan = Plan(2, 0.8) if bundle.depth == 1 else Plan(bundle.depth, wide=bundle.wide)
             measured = []
             for source in sources:
                 if source.modality != bundle.modality:
@@ -45,7 +45,9 @@ def main(data: Path, models: Path, limit: int, max_pixels: int | None) -> None:
                 image = source.read()
                 if max_pixels is not None and image.stored.size > max_pixels:
                     continue
-                base = BaseEncoder(prepare(image), source.modality, plan.depth, store)
+                base = BaseEncoder(
+                    prepare(image), source.modality, plan.depth, store, wide=plan.wide
+                )
                 encoder = Encoder(base, plan)
                 measured.append([encoder.point(level) for level in LEVELS])
             if not measured:
