@@ -91,6 +91,7 @@ def _compress_source(
         size=writer.length,
         depth=depth or 2,
         refined=second is not None,
+        wide=False,
         level=level,
         coding="networks",
         modality=chosen,

@@ -18,8 +18,7 @@ from radcodec.reading.dicom import DicomSource
 
 #: A chunk: the name of its type, or a letter that has none, and its payload.
 Chunk = tuple[bytes, bytes]
-NAMES = (b"HEAD", b"PLAN", b"MASK", b"PIXL", b"LATN", b"REFN", b"RESD", b"JPLS", b"UNUS")
-NAMES += (b"dset", b"qual", b"TAIL")
+NAMES = b"HEAD PLAN MASK PIXL LATN REFN RESD JPLS UNUS dset qual TAIL".split()
 LETTER_OF = dict(zip(NAMES, (bytes([letter]) for letter in b"HPMBLFRJUdqT"), strict=True))
 NAME_OF = {letter: name for name, letter in LETTER_OF.items()}
 #: Small files need no more, so that a claim that is out of all proportion is refused at once.

@@ -30,7 +30,7 @@ def _narrow(depth: int) -> Codec:
     codec = Codec(Architecture(depth, WIDTH, LATENTS), depth).eval()
     with torch.no_grad():
         for parameter in codec.parameters():
-            parameter += 0.03 * torch.randn_like(parameter)
+            parameter.add_(0.03 * torch.randn_like(parameter))
     return codec
 
 
