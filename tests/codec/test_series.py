@@ -80,7 +80,7 @@ def test_round_trip(
     assert header.inverted == (photometric == "MONOCHROME1")
     assert header.transform == ("ycocg-r" if colour == "rgb" else "none")
     assert quality is not None and quality.max_error == summary.max_error
-    assert quality.sha256 == hashlib.sha256(back.astype("<i4").tobytes()).digest()
+    assert quality.sha256 == hashlib.sha256(back.astype("<i4").tobytes()).digest()[:16]
     assert summary.ratio == planes.size / len(data)
     assert summary.bpp == 8 * len(data) / (frames * 90 * 110)
     if colour == "palette":
