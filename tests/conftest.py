@@ -86,7 +86,7 @@ def _compress_source(
                 )
             )
     lost = (41.5, 3) if header.max_error is None else (math.inf, 0)
-    writer.finish(Quality(*lost, digest.digest()) if verify else None)
+    writer.finish(Quality(*lost, digest.digest()[:16]) if verify else None)
     return Summary(
         size=writer.length,
         depth=depth or 2,
