@@ -119,9 +119,25 @@ def loose(at: int) -> Change:
     return change
 
 
+def loose_span(payload: bytes) -> bytes:
+    """Do so with the span of a PLAN, which lies behind another number."""
+    return loose(number_at(payload, 3)[1])(payload)
+
+
+def loose_length_of_tile(payload: bytes) -> bytes:
+    """Write the first length of a PIXL, which lies behind the flags, in another form."""
+    length, begin = number_at(payload, number_at(payload, 0)[1])
+    return loose(begin + length)(payload)
+
+
 def longer(payload: bytes) -> bytes:
     """Add a byte to a payload."""
     return payload + b"\1"
+
+
+def much_longer(payload: bytes) -> bytes:
+    """Add more bytes to a payload than a decoder of decisions may read beyond the last one."""
+    return payload + b"\1" * 9
 
 
 FIELDS = [
@@ -157,9 +173,10 @@ FIELDS = [
     ("networks", "PLAN", lambda p: p[:-8] + bytes(8), "no bundle"),
     *(("networks", "PLAN", change, "length of PLAN") for change in (cut(2), cut(-1), longer)),
     *(("networks", "PLAN", cut(length), "ends early") for length in (3, 4)),
-    ("networks", "PLAN", loose(3), "form of a number"),
+    *(("networks", "PLAN", change, "form of a number") for change in (loose(3), loose_span)),
     *(("networks", "MASK", signed(0, v), "background") for v in (-2049, 2048)),
     *(("networks", "MASK", cut(length), "ends early") for length in (0, 1)),
+    ("networks", "MASK", loose(0), "form of a number"),
     ("networks", "MASK", put(2, "4B", *b"\xff" * 4), "start as none can"),
     ("networks", "MASK", lambda payload: payload + b"\0", "end in zero"),
     ("networks", "MASK", lambda payload: payload + b"\1" * 9, "bytes behind the mask"),
@@ -167,23 +184,35 @@ FIELDS = [
     ("networks", "PIXL", cut(2), "fields of PIXL"),
     ("networks", "PIXL", cut(1), "ends early"),
     ("networks", "PIXL", number(0, 2**32 - 1, 1), "fields of PIXL"),
-    ("networks", "PIXL", loose(1), "form of a number"),
+    *(("networks", "PIXL", loose(at), "form of a number") for at in (0, 1)),
+    ("networks", "PIXL", loose_length_of_tile, "form of a number"),
+    # The last stream takes what is left, so what is too many or too few is in it.
+    ("networks", "PIXL", cut(-1), "CRC of the values"),
+    ("networks", "PIXL", much_longer, "bytes behind the values"),
     *(("networks", "LATN", number(0, v), "lengths of tiles") for v in (4000, 2**32 - 1)),
     ("networks", "LATN", number(0, 0), "is empty"),
     ("networks", "LATN", loose(0), "form of a number"),
     *(("networks", "LATN", cut(length), "ends early") for length in (0, 1)),
+    ("networks", "LATN", cut(-1), "is empty"),
+    ("networks", "LATN", longer, "bytes behind the tile"),
     *(("networks", "REFN", put(0, "B", v), "fields of REFN") for v in (0, 2)),
     ("networks", "REFN", put(2, "I", 1), "no bundle"),
     ("networks", "REFN", cut(9), "length of REFN"),
     ("networks", "REFN", cut(10), "ends early"),
+    ("networks", "REFN", cut(-1), "is empty"),
+    ("networks", "REFN", longer, "bytes behind the tile"),
+    ("networks", "REFN", loose(10), "form of a number"),
     *(("networks", "RESD", number(0, v), "step of RESD") for v in (0, 65536, 2**32 - 1)),
     ("networks", "RESD", number(0, 2**32 - 1, 1), "lengths of tiles"),
     *(("networks", "RESD", cut(length), "ends early") for length in (0, 1)),
-    ("networks", "RESD", loose(0), "form of a number"),
+    *(("networks", "RESD", loose(at), "form of a number") for at in (0, 1)),
+    ("networks", "RESD", cut(-1), "CRC of the values"),
+    ("networks", "RESD", much_longer, "bytes behind the residual"),
     *(("networks", "UNUS", put(0, "B", v), "fields of UNUS") for v in (11, 16, 15, 255)),
     *(("networks", "UNUS", change, "UNUS") for change in (cut(2), cut(-1))),
     *(("networks", "UNUS", change, "ends early") for change in (cut(1), longer)),
     ("networks", "UNUS", number(1, 2**32 - 1), "fields of UNUS"),
+    ("networks", "UNUS", loose(1), "form of a number"),
     (
         "networks",
         "UNUS",
@@ -296,6 +325,10 @@ def test_what_lies_around_the_chunks(nets: Nets, files: Files) -> None:
         (data + b"\0", "length in TAIL"),
         (data[:18] + bytes([data[18] ^ 1]) + data[19:], "CRC"),
         (data[:14] + data[34:], "HEAD is first"),
+        # The length of HEAD in a form that is not the shortest, of six bytes, and too large.
+        (loose(15)(data), "form of a number"),
+        (data[:15] + bytes([128 | data[15]]) + b"\x80\x80\x80\x80\0" + data[16:], "length of a"),
+        (data[:15] + vu(2**32) + data[16:], "form of a number"),
     ]
     for damaged, rule in cases:
         refused_by_both(nets, damaged, rule)
