@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+#: What a refinement's input has added, so that no difference is the middle of its range.
+MID_GREY = 0.5
 #: Rows of a gain table.
 LEVELS = 256
 #: Bits that a squared error is worth, times the squared step.  A uniform quantiser of step s has

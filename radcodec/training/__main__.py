@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from radcodec.training.data import Sample
     from radcodec.training.loop import Config
     from radcodec.training.stages import Machine
 
@@ -22,6 +23,12 @@ _data = click.option(
     required=True,
     help="Folder of images: with an index.csv, or any DICOM and PNG files.",
 )
+_data_or_pack = click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="Folder of images: with an index.csv, or any DICOM and PNG files; or a pack of images.",
+)
 _models = click.option("--models", type=_FOLDER, default=Path("models"), show_default=True)
 _bases = click.option(
     "--base",
@@ -33,13 +40,17 @@ _bases = click.option(
 _threads = click.option(
     "--threads", type=click.IntRange(min=1), help="CPU threads; torch's choice by default."
 )
+_default_modality = click.option(
+    "--default-modality",
+    type=click.Choice(["xr", "mg", "ct", "mr"]),
+    help="For files without an index that do not name theirs.",
+)
 
 
 def _training_options(function: F) -> F:
-    """Options of every stage that trains."""
+    """Options of every stage that trains, but for where images are."""
     for option in reversed(
         (
-            _data,
             click.option(
                 "--minutes",
                 type=click.FloatRange(min=0.01),
@@ -50,11 +61,7 @@ def _training_options(function: F) -> F:
                 "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True
             ),
             _threads,
-            click.option(
-                "--default-modality",
-                type=click.Choice(["xr", "mg", "ct", "mr"]),
-                help="For files without an index that do not name theirs.",
-            ),
+            _default_modality,
         )
     ):
         function = option(function)
@@ -79,6 +86,7 @@ def main() -> None:
     2. tune    one compressor a modality, the decompressor frozen
     3. export  decompressor to integers, tables, ONNX, OpenVINO IR, bundles
     4. rules   which depth suits which rate, from training images
+    pack       parts of images in one file, for phases 1 and 2 on another machine
 
     benchmarks/evaluate.py measures the result on held-out images.
     """
@@ -89,6 +97,15 @@ def _read_config(path: Path) -> Config:
 
     try:
         return read_config(path)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _samples(data: Path, default_modality: str | None) -> list[Sample]:
+    from radcodec.training.data import load
+
+    try:
+        return load(data, "train", default_modality)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
@@ -121,6 +138,7 @@ def _machine(device: str, threads: int | None) -> Machine:
     help="Grow a wide network from this one of a depth less: run folder or small checkpoint.",
 )
 @_bases
+@_data_or_pack
 @_training_options
 def joint(
     config: Path,
@@ -136,10 +154,9 @@ def joint(
 ) -> None:
     """Phase 1: train compressor and decompressor together; resumes RUN where it stopped."""
     from radcodec.training import stages
-    from radcodec.training.data import load
 
     settings, machine = _read_config(config), _machine(device, threads)
-    samples = load(data, "train", default_modality)
+    samples = _samples(data, default_modality)
     try:
         stages.joint(
             settings,
@@ -169,6 +186,7 @@ def joint(
     help="Only these; may be repeated.",
 )
 @_bases
+@_data_or_pack
 @_training_options
 def tune(
     config: Path,
@@ -184,12 +202,11 @@ def tune(
 ) -> None:
     """Phase 2: a compressor for each modality, the decompressor frozen; MINUTES for each."""
     from radcodec.training import stages
-    from radcodec.training.data import load
 
     settings, machine = _read_config(config), _machine(device, threads)
     stages.tune(
         settings,
-        load(data, "train", default_modality),
+        _samples(data, default_modality),
         run,
         minutes,
         start=start,
@@ -240,6 +257,7 @@ def export(
 @click.option(
     "--fresh", is_flag=True, help="Begin from the warm start, not from the kept checkpoints."
 )
+@_data
 @_training_options
 def campaign(
     runs: Path,
@@ -267,6 +285,33 @@ def campaign(
         machine=machine,
     )
     write_rules(data, models, machine.log)
+
+
+@main.command()
+@_data
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The pack."
+)
+@click.option(
+    "--mib",
+    type=click.FloatRange(min=0.01),
+    default=48.0,
+    show_default=True,
+    help="Its size at most, in MiB.",
+)
+@_default_modality
+def pack(data: Path, out: Path, mib: float, default_modality: str | None) -> None:
+    """Write parts of the training images into one file, which joint and tune take as --data."""
+    from radcodec.training.loop import Config
+    from radcodec.training.pack import write_pack
+
+    samples = _samples(data, default_modality)
+    try:
+        counts = write_pack(samples, out, int(mib * 2**20), Config(depth=1).weights)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    parts = ", ".join(f"{count} of {modality}" for modality, count in counts.items())
+    click.echo(f"{out}: {out.stat().st_size / 2**20:.1f} MiB, tiles: {parts}")
 
 
 @main.command()

@@ -14,10 +14,11 @@ from radcodec.entropy.tables import TableSet, save_experience, save_table_sets
 from radcodec.network.bundle import Bundle, write_manifest
 from radcodec.network.decompressor import EXPERIENCE
 from radcodec.network.decompressor import Decompressor as Runtime
-from radcodec.training.data import MODALITIES, IndexedImage, PatchSource, Sample
+from radcodec.training.data import MODALITIES, IndexedImage, Sample
 from radcodec.training.integer import IntegerDecompressor, quantise_decompressor
 from radcodec.training.loop import Codec
 from radcodec.training.onnx_export import agreement, compressor_onnx, decompressor_onnx, save_ir
+from radcodec.training.patches import PatchSource
 from radcodec.training.refinement import Bases
 from radcodec.training.tables import refining_table_sets_of, steps_table, table_sets_of, trimmed
 
@@ -39,10 +40,10 @@ def integer_decompressor(
     drawn = Bases(bases, depth, seed, "cpu")
     scaled = []
     for number in range(12):
-        images, weights, _ = source.batch(8)
-        image, position = torch.from_numpy(images), torch.rand(8, generator=generator)
+        image, weight, _ = source.batch(8)
+        position = torch.rand(8, generator=generator)
         if bases and number % 4:
-            image = drawn.remainder(image, torch.from_numpy(weights), position)
+            image = drawn.remainder(image, weight, position)
         with torch.no_grad():
             latent = codec.compressor(image)
             rounded = torch.round(latent / codec.encode_gains.log_step(position).exp())

@@ -37,6 +37,14 @@ def save_small(codec: Codec, path: Path, rest: Path | None = None) -> None:
     save_file(tensors, path, metadata=metadata)
 
 
+def _rebuilt(architecture: Architecture, tensors: dict[str, torch.Tensor]) -> Codec:
+    """A codec of these weights; what an earlier rate model lacks stays as new."""
+    codec = Codec(architecture)
+    new = {n: value for n, value in codec.state_dict().items() if n.startswith("rate_model.")}
+    codec.load_state_dict(new | tensors)
+    return codec
+
+
 def load_small(path: Path) -> Codec:
     """Rebuild a codec from `save_small`'s file."""
     from safetensors import safe_open
@@ -46,9 +54,8 @@ def load_small(path: Path) -> Codec:
     rest = metadata.pop("rest", None)
     tensors = {} if rest is None else load_file(path.parent / rest)
     tensors.update(load_file(path))
-    codec = Codec(Architecture(**{key: int(value) for key, value in metadata.items()}))
-    codec.load_state_dict({name: value.float() for name, value in tensors.items()})
-    return codec
+    architecture = Architecture(**{key: int(value) for key, value in metadata.items()})
+    return _rebuilt(architecture, {name: value.float() for name, value in tensors.items()})
 
 
 def load_codec(path: Path) -> Codec:
@@ -63,6 +70,5 @@ def load_codec(path: Path) -> Codec:
         return load_small(path)
     state = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True)
     config = state["config"]
-    codec = Codec(Architecture(config["depth"], config["width"], config["latents"]))
-    codec.load_state_dict(state["codec"])
-    return codec
+    architecture = Architecture(config["depth"], config["width"], config["latents"])
+    return _rebuilt(architecture, state["codec"])

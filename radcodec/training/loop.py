@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from radcodec.codec.layer import MID_GREY
-from radcodec.quantising.levels import EXCHANGE
-from radcodec.training.data import MODALITIES, PatchSource, Sample
+from radcodec.quantising.levels import EXCHANGE, MID_GREY
+from radcodec.training.data import MODALITIES, Sample
 from radcodec.training.networks import Architecture, Compressor, Decompressor
+from radcodec.training.patches import PatchSource
 from radcodec.training.precision import fast
 from radcodec.training.rate_model import Gains, RateModel, log_nominal_step
 from radcodec.training.refinement import Bases
@@ -45,9 +45,10 @@ class Config:
         Peak, reached after `warm_up` steps and left by a cosine over the run's minutes.
     rate_pace : float
         Learning rate of the rate model over that of the networks.
-    rounded_rate : bool
-        Whether bits are those of rounded latents, with straight gradients, rather than of
-        latents with noise: those that files take, but gradients say nothing of what is 0.
+    rounded_from : float
+        Share of the run, 0 to 1, after which bits are those of rounded latents, with straight
+        gradients, rather than of latents with noise: those that files take, but gradients say
+        nothing of what is 0.
     weights : dict
         Relative frequency of the modalities.
     finest : float
@@ -71,7 +72,7 @@ class Config:
     final_share: float = 0.04
     warm_up: int = 60
     rate_pace: float = 1.0
-    rounded_rate: bool = False
+    rounded_from: float = 1.0
     weights: dict[str, float] = field(
         default_factory=lambda: {"xr": 0.3, "mg": 0.1, "ct": 0.3, "mr": 0.3}
     )
@@ -134,20 +135,25 @@ class CostBook:
     """
 
     BINS = 8
+    #: Share of a mean that one more cost takes.
+    PACE = 0.03
 
-    def __init__(self) -> None:
-        self.means = torch.zeros(len(MODALITIES), self.BINS)
+    def __init__(self, device: str = "cpu") -> None:
+        self.means = torch.zeros(len(MODALITIES), self.BINS, device=device)
 
     def normalise(
         self, costs: torch.Tensor, modalities: torch.Tensor, position: torch.Tensor
     ) -> torch.Tensor:
         """Divide costs (n,) by the running means of their cells, updating these."""
-        bins = (position * self.BINS).long().clamp(max=self.BINS - 1).cpu()
-        values = costs.detach().cpu()
-        for cost, row, column in zip(values, modalities.cpu(), bins, strict=True):
-            mean = self.means[row, column]
-            self.means[row, column] = cost if mean == 0 else mean + 0.03 * (cost - mean)
-        return costs / self.means[modalities.cpu(), bins].to(costs.device).clamp_min(1e-6)
+        cells = modalities * self.BINS + (position * self.BINS).long().clamp(max=self.BINS - 1)
+        means = self.means.flatten()
+        counts = torch.zeros_like(means).index_add(0, cells, torch.ones_like(position))
+        sums = torch.zeros_like(means).index_add(0, cells, costs.detach())
+        mean = sums / counts.clamp_min(1)
+        share = torch.where(means == 0, 1, 1 - (1 - self.PACE) ** counts)
+        means = torch.where(counts > 0, means + share * (mean - means), means)
+        self.means = means.reshape(self.means.shape)
+        return costs / means[cells].clamp_min(1e-6)
 
 
 def step_costs(
@@ -231,11 +237,14 @@ def train(
     """
     run.mkdir(parents=True, exist_ok=True)
     codec.to(device)
-    if device == "cpu":
-        codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device == "cuda":
+        torch.backends.cudnn.benchmark = True  # Shapes are the same in every step.
     for part in (codec.decompressor, codec.decode_gains):
         part.requires_grad_(not freeze_decompressor)
-    optimiser = torch.optim.Adam(_groups(codec, config.rate_pace), lr=config.learning_rate)
+    optimiser = torch.optim.Adam(
+        _groups(codec, config.rate_pace), lr=config.learning_rate, fused=device == "cuda"
+    )
     spent, steps = 0.0, 0
     checkpoint = run / CHECKPOINT
     if checkpoint.exists():
@@ -244,14 +253,14 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         spent, steps = state["seconds"], state["steps"]
         log(f"resumed at step {steps}, {spent / 60:.1f} of {minutes:g} minutes")
-    source = PatchSource(samples, config.patch, config.weights, config.seed + steps)
+    source = PatchSource(samples, config.patch, config.weights, config.seed + steps, device)
     generator = torch.Generator().manual_seed(config.seed + steps)
     refined = Bases(bases or [], config.depth, config.seed + steps, device)
     # What a base leaves costs much less than an image; neither is to drown the other.
-    books = {plain: CostBook() for plain in (False, True)}
+    books = {plain: CostBook(device) for plain in (False, True)}
     budget = minutes * 60
     started = mark = time.monotonic()
-    window: list[tuple[float, float, float]] = []
+    window: list[torch.Tensor] = []
 
     def save() -> None:
         save_checkpoint(
@@ -270,18 +279,18 @@ def train(
         rate = config.learning_rate * (config.final_share + (1 - config.final_share) * course)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["pace"] * min(1.0, (steps + 1) / config.warm_up)
-        images, weights, modalities = source.batch(config.batch)
+        image, weight, modalities = source.batch(config.batch)
         plain = not bases or refined.draw() < config.plain
         finest = config.plain_finest if bases and plain else config.finest
         position = torch.rand(config.batch, generator=generator) * (1 - finest)
         position = (position + finest).to(device)
-        image, weight = torch.from_numpy(images).to(device), torch.from_numpy(weights).to(device)
         if not plain:
             image = refined.remainder(image, weight, position)
+        rounded = elapsed >= config.rounded_from * budget
         costs, bits, errors = step_costs(
-            codec, image, weight, position, predicted=plain, rounded_rate=config.rounded_rate
+            codec, image, weight, position, predicted=plain, rounded_rate=rounded
         )
-        loss = books[plain].normalise(costs, torch.from_numpy(modalities), position).mean()
+        loss = books[plain].normalise(costs, modalities, position).mean()
         if bases and not freeze_decompressor:
             loss = loss + UNREST_WORTH * unrest(codec, device)
         optimiser.zero_grad(set_to_none=True)
@@ -289,10 +298,10 @@ def train(
         nn.utils.clip_grad_norm_(codec.parameters(), 2.0)
         optimiser.step()
         steps += 1
-        window.append((costs.mean().item(), bits.mean().item(), errors.mean().item()))
+        window.append(torch.stack([costs, bits, errors]).detach().mean(dim=1))
         if steps % 50 == 0:
-            cost, bpp, error = (sum(column) / len(window) for column in zip(*window, strict=True))
-            level = [[round(float(v), 4) for v in row] for row in books[not bases].means]
+            cost, bpp, error = torch.stack(window).mean(dim=0).tolist()
+            level = [[round(v, 4) for v in row] for row in books[not bases].means.tolist()]
             record = {
                 "step": steps,
                 "minutes": round(elapsed / 60, 2),

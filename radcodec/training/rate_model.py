@@ -87,8 +87,9 @@ class RateModel(nn.Module):
     """Bits of a quantised latent, with scales from causal neighbours.
 
     A latent follows a logistic distribution of mean 0 whose log scale is linear in
-    log(1 + magnitude) of the left, upper, upper left and upper right neighbours, in a
-    bias for its channel and level, and in nothing that the decoder does not know.
+    log(1 + magnitude) of the left, upper, upper left and upper right neighbours and of the
+    channels before it at the same place, in a bias for its channel and level, and in nothing
+    that the decoder does not know.
     """
 
     NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -98,6 +99,8 @@ class RateModel(nn.Module):
         self.bias = nn.Parameter(torch.full((KNOTS, latents), -0.5))
         self.mix = nn.Conv2d(latents * len(self.NEIGHBOURS), latents, 1, bias=False)
         nn.init.constant_(self.mix.weight, 0.02)
+        #: How channel i speaks of channel k > i, in row k; what is not below the diagonal is unused.
+        self.within = nn.Parameter(torch.zeros(latents, latents))
 
     def forward(
         self,
@@ -130,7 +133,9 @@ class RateModel(nn.Module):
         known = torch.cat([rounded[:, :1] - prediction, rounded[:, 1:]], 1)
         activity = torch.log1p(known.abs())
         features = torch.cat([_shifted(activity, *shift) for shift in self.NEIGHBOURS], 1)
-        log_scale = self.mix(features) + interpolate(self.bias, position)[:, :, None, None]
+        before = self.within.tril(-1)[:, :, None, None]
+        log_scale = self.mix(features) + functional.conv2d(activity, before)
+        log_scale = log_scale + interpolate(self.bias, position)[:, :, None, None]
         scale = functional.softplus(log_scale) + SMALLEST_SCALE
         # Logistic mass of one step around |residual|, arranged to keep precision in tails.
         size = residual.abs()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from radcodec.codec.layer import MID_GREY
+from radcodec.quantising.levels import MID_GREY
 from radcodec.training.precision import fast
 from radcodec.training.rate_model import log_nominal_step, position_of_log_step
 

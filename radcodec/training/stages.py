@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
-from radcodec.training.bundles import write_bundles
 from radcodec.training.checkpoints import load_codec, save_small
-from radcodec.training.data import PatchSource, Sample, licences, read_index
+from radcodec.training.data import Sample, licences, read_index
 from radcodec.training.grow import grown
 from radcodec.training.loop import CHECKPOINT, Codec, Config, train
+from radcodec.training.patches import PatchSource
 from radcodec.training.plots import plot_log
 
 #: Modalities that get a compressor of their own, and what each is tuned on.
@@ -72,7 +72,7 @@ def _wide_start(config: Config, samples: list[Sample], narrow: Path) -> Codec:
     """A wide codec that does what a trained one of a depth less does; see `grow`."""
     source = PatchSource(samples, config.patch, config.weights, config.seed)
     images, _, _ = source.batch(GROWING_PATCHES)
-    return grown(load_codec(narrow).eval(), torch.from_numpy(images), config.seed)
+    return grown(load_codec(narrow).eval(), images, config.seed)
 
 
 def joint(
@@ -156,8 +156,7 @@ def tune(
 ) -> None:
     """Phase 2: one compressor a modality, the decompressor frozen; `minutes` for each.
 
-    Bits are those of rounded latents.  It is what phase 1, where a decompressor has to take
-    shape, was not tried with.
+    Bits are those of rounded latents from the beginning.
     """
     machine = machine or Machine()
     for modality in modalities:
@@ -172,7 +171,7 @@ def tune(
                 config,
                 weights=weights,
                 learning_rate=config.learning_rate / 2,
-                rounded_rate=True,
+                rounded_from=0.0,
             ),
             own,
             run / modality,
@@ -212,6 +211,9 @@ def export(
     note : str
         Minutes and machine, for the manifests.
     """
+    # Bundles need OpenVINO and ONNX, which a machine that only trains may lack.
+    from radcodec.training.bundles import write_bundles
+
     images = read_index(data, "train")
     codec = load_codec(joint_run).eval()
     name = codec.architecture.name

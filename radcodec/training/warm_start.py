@@ -23,10 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from radcodec.quantising.levels import MID_GREY
 from radcodec.training.networks import Architecture, Compressor, Decompressor
 
-#: Mean that is taken off the image, so that both signs of a coefficient occur.
-MID_GREY = 0.5
 #: Taps of a 3 x 3 kernel, stride 2 and padding 1, that see the 2 x 2 cell of an output.
 CELL_TAPS = ((1, 1), (1, 2), (2, 1), (2, 2))
 CENTRE_TAP = (1, 1)

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from radcodec.training.__main__ import main
+from tests.training.samples import write_images
 
 CONFIGS = Path(__file__).resolve().parents[2] / "radcodec" / "training" / "configs"
-COMMANDS = ("joint", "tune", "export", "campaign", "rules")
+COMMANDS = ("joint", "tune", "export", "campaign", "rules", "pack")
 
 
 def test_help_names_every_command() -> None:
@@ -63,7 +64,71 @@ def test_a_bad_configuration_is_refused(tmp_path: Path) -> None:
     assert "bad.json is no training configuration" in ran.output
 
 
-def test_a_run_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _folder(path: Path) -> Path:
+    """Write an image that does not name its modality."""
+    path.mkdir()
+    values = np.random.default_rng(1).integers(0, 4096, (16, 16)).astype(np.uint16)
+    Image.fromarray(values).save(path / "film.png")
+    return path
+
+
+def test_a_pack_from_the_command_line(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from radcodec.training.data import load
+
+    data, out = tmp_path / "data", tmp_path / "some.pack"
+    write_images(data)
+    words = ["pack", "--data", str(data), "--out", str(out), "--mib"]
+    ran = CliRunner().invoke(main, [*words, "0.1"])
+    assert ran.exit_code == 0, ran.output
+    assert ran.output == f"{out}: 0.0 MiB, tiles: 1 of xr, 1 of mg, 1 of ct, 1 of mr\n"
+    assert out.stat().st_size < 0.1 * 2**20
+    packed, images = (
+        {sample.modality: sample for sample in load(path, "train")} for path in (out, data)
+    )
+    assert set(packed) == {"xr", "mg", "ct", "mr"}
+    for modality, sample in packed.items():
+        difference = sample.unit.astype(int) - images[modality].unit
+        shown = slice(None) if sample.mask is None else ~sample.mask
+        assert abs(difference[shown]).max() <= 65535 / 2047 / 2 + 1
+
+    ran = CliRunner().invoke(main, [*words[:2], str(_folder(tmp_path / "other")), *words[3:], "1"])
+    assert ran.exit_code == 1
+    assert "no usable image in" in ran.output
+    values = np.random.default_rng(1).integers(0, 4096, (150, 150)).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "other" / "film.png")
+    words[2] = str(tmp_path / "other")
+    ran = CliRunner().invoke(main, [*words, "0.01", "--default-modality", "xr"])
+    assert ran.exit_code == 1
+    assert "Error: not one part of an image has room" in ran.output
+    assert set(load(out, "train")[0].unit.shape) == {72, 56}
+
+
+@pytest.mark.parametrize("command", ["joint", "tune", "campaign"])
+def test_what_is_no_pack_is_refused(tmp_path: Path, command: str) -> None:
+    pytest.importorskip("torch")
+    config, film = tmp_path / "d1.json", tmp_path / "film.png"
+    config.write_text('{"depth": 1}')
+    film.write_bytes(b"film")
+    words = ["--data", str(film), "--minutes", "1"]
+    if command != "campaign":
+        words += ["--config", str(config), "--run", str(tmp_path / "run")]
+    if command == "tune":
+        words += ["--start", str(tmp_path)]
+    ran = CliRunner().invoke(main, [command, *words])
+    if command == "campaign":  # It exports too, for which a pack does not do.
+        assert ran.exit_code == 2
+        assert "is a file" in ran.output
+    else:
+        assert ran.exit_code == 1
+        assert "film.png is no pack of training images" in ran.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_run_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("matplotlib")
     from radcodec.training import loop
@@ -73,13 +138,16 @@ def test_a_run_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     config = tmp_path / "tiny.json"
     config.write_text('{"depth": 1, "width": 8, "latents": 4, "patch": 8, "batch": 1}')
-    data = tmp_path / "data"
-    data.mkdir()
-    values = np.random.default_rng(1).integers(0, 4096, (16, 16)).astype(np.uint16)
-    Image.fromarray(values).save(data / "film.png")
+    data = _folder(tmp_path / "data")
+    unnamed = ["--default-modality", "ct"]
+    if packed:
+        words = ["--data", str(data), "--out", str(tmp_path / "some.pack")]
+        ran = CliRunner().invoke(main, ["pack", *words, *unnamed])
+        assert ran.exit_code == 0, ran.output
+        data, unnamed = tmp_path / "some.pack", []
     run = tmp_path / "run"
     words = ["--config", str(config), "--data", str(data), "--run", str(run)]
-    words += ["--minutes", "2", "--default-modality", "ct"]
+    words += ["--minutes", "2", *unnamed]
     ran = CliRunner().invoke(main, ["joint", *words])
     assert (run / "checkpoint.pt").exists(), ran.output
     assert ran.exit_code == 0, ran.output

@@ -1,4 +1,4 @@
-"""Patches drawn from images, and the folders that images come from."""
+"""Training images, and the folders that they come from."""
 
 from __future__ import annotations
 
@@ -11,17 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.data import get_testdata_file
 
-from radcodec.training.data import (
-    MODALITIES,
-    PatchSource,
-    Sample,
-    licences,
-    load,
-    prepare,
-    read_index,
-)
-
-EVEN = dict.fromkeys(MODALITIES, 1.0)
+from radcodec.training.data import licences, load, prepare, read_index
 
 
 def _noise(rows: int, columns: int, seed: int = 0) -> NDArray[np.int32]:
@@ -42,47 +32,6 @@ def test_prepare_keeps_the_background_apart() -> None:
     upright = prepare("a.dcm", "xr", _noise(9, 9))
     # Mirrored, up to the rounding of halves.
     np.testing.assert_allclose(inverted.unit, 65535.0 - upright.unit, atol=1)
-
-
-@pytest.mark.parametrize("side", [5, 16, 64])
-def test_batches_have_their_shape_and_range(side: int) -> None:
-    source = PatchSource([prepare("a", "ct", _noise(side, side + 3))], 16, EVEN, seed=1)
-    images, weights, modalities = source.batch(20)
-    assert images.shape == weights.shape == (20, 1, 16, 16)
-    assert images.dtype == weights.dtype == np.float32
-    assert images.min() >= 0 and images.max() <= 1
-    assert set(np.unique(weights)) <= {0.0, 1.0}
-    # Where an image is smaller than a patch, what was added does not count.
-    covered = min(side, 16) * min(side + 3, 16) / 256
-    assert weights.mean() == pytest.approx(covered)
-    assert modalities.dtype == np.int64
-    assert set(modalities) == {MODALITIES.index("ct")}
-
-
-def test_background_counts_for_nothing() -> None:
-    half = np.zeros((32, 32), bool)
-    half[:, :16] = True
-    unit = np.full((32, 32), 40000, np.uint16)
-    source = PatchSource([Sample("a", "mr", unit, half, 1 / 4095)], 32, EVEN, seed=2)
-    _, weights, _ = source.batch(8)
-    assert np.all(weights.mean(axis=(1, 2, 3)) == 0.5)
-    # Turned and mirrored, but still one straight edge.
-    for patch in weights[:, 0]:
-        assert np.ptp(patch, axis=0).max() == 0 or np.ptp(patch, axis=1).max() == 0
-
-
-def test_same_seed_same_patches_and_weights_are_kept() -> None:
-    samples = [prepare(m, m, _noise(24, 24, n)) for n, m in enumerate(("xr", "ct", "mr"))]
-    weights = {"xr": 3.0, "ct": 1.0, "mg": 5.0}
-    one, two = (PatchSource(samples, 8, weights, seed=3).batch(200) for _ in range(2))
-    for first, second in zip(one, two, strict=True):
-        np.testing.assert_array_equal(first, second)
-    counts = np.bincount(one[2], minlength=4)
-    # No mammogram is there, and magnetic resonance has no weight.
-    assert counts[MODALITIES.index("mg")] == counts[MODALITIES.index("mr")] == 0
-    assert 120 <= counts[MODALITIES.index("xr")] <= 180
-    with pytest.raises(ValueError, match="modality"):
-        PatchSource(samples, 8, {"mg": 1.0}, seed=3)
 
 
 def test_any_folder_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

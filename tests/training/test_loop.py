@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+pytest.importorskip("safetensors")
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from radcodec.training import loop, stages
-from radcodec.training.checkpoints import save_small
+from radcodec.training.checkpoints import load_codec, save_small
 from radcodec.training.data import Sample, prepare
 from radcodec.training.loop import Codec, Config, train
 
@@ -90,9 +93,6 @@ def test_frozen_decompressor_stays(samples: list[Sample], tmp_path: Path) -> Non
 
 
 def test_checkpoints_come_back(samples: list[Sample], tmp_path: Path) -> None:
-    pytest.importorskip("safetensors")
-    from radcodec.training.checkpoints import load_codec, save_small
-
     run = tmp_path / "run"
     codec = train(Codec(CONFIG.architecture), CONFIG, samples, run, 0.1, log=lambda _: None)
     assert _same(_weights(codec), load_codec(run))
@@ -159,6 +159,41 @@ def test_a_codec_does_not_refine_what_is_shallower(samples: list[Sample], tmp_pa
         train(codec, CONFIG, samples, tmp_path, 0.1, bases=[Codec(CONFIG.architecture)])
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ""])
+def test_checkpoints_of_an_earlier_rate_model_load(tmp_path: Path, suffix: str) -> None:
+    codec = Codec(CONFIG.architecture, 1)
+    with torch.no_grad():
+        for parameter in codec.parameters():
+            parameter.copy_(parameter.half())
+        codec.rate_model.within.fill_(0.5)
+    path = tmp_path / f"d1{suffix}"
+    metadata = {key: str(value) for key, value in codec.architecture.as_dict().items()}
+    save_small(codec, tmp_path / "whole.safetensors")
+
+    def write(tensors: dict[str, torch.Tensor]) -> None:
+        if suffix:
+            save_file(tensors, path, metadata=metadata)
+        else:
+            path.mkdir(exist_ok=True)
+            state = {"codec": {name: value.float() for name, value in tensors.items()}}
+            torch.save(state | {"config": asdict(CONFIG)}, path / "checkpoint.pt")
+
+    tensors = load_file(tmp_path / "whole.safetensors")
+    del tensors["rate_model.within"]
+    write(tensors)
+    loaded = load_codec(path)
+    # As new: what other channels are does not matter yet.
+    assert not loaded.rate_model.within.any()
+    with torch.no_grad():
+        codec.rate_model.within.zero_()
+    assert _same(_weights(codec), loaded)
+    # Of the networks nothing may be missing.
+    del tensors["compressor.layers.0.weight"]
+    write(tensors)
+    with pytest.raises(RuntimeError, match=r"Missing key.*compressor\.layers\.0\.weight"):
+        load_codec(path)
+
+
 def test_costs_are_evened_out_within_their_cells() -> None:
     book = loop.CostBook()
     modalities = torch.tensor([0, 0, 1])
@@ -168,6 +203,29 @@ def test_costs_are_evened_out_within_their_cells() -> None:
         torch.testing.assert_close(book.normalise(costs, modalities, position), torch.ones(3))
     later = book.normalise(2 * costs, modalities, position)
     assert bool((later > 1.9).all()) and bool((later < 2.0).all())
+
+
+def test_costs_of_one_cell_count_together() -> None:
+    book = loop.CostBook()
+    cell, place = torch.tensor([2, 2, 3]), torch.tensor([0.99, 1.0, 0.0])
+    first = book.normalise(torch.tensor([1.0, 3.0, 5.0]), cell, place)
+    torch.testing.assert_close(first, torch.tensor([0.5, 1.5, 1.0]))
+    second = book.normalise(torch.tensor([4.0, 8.0]), cell[:2], place[:2])
+    # Two costs of mean 6 move the mean of 2 as far as two that are 6 one after the other.
+    mean = 2 + (1 - (1 - book.PACE) ** 2) * (6 - 2)
+    torch.testing.assert_close(second, torch.tensor([4 / mean, 8 / mean]))
+    expected = torch.zeros_like(book.means)
+    expected[2, -1], expected[3, 0] = mean, 5
+    torch.testing.assert_close(book.means, expected)
+
+
+def test_costs_keep_their_gradients() -> None:
+    costs = torch.tensor([2.0, 6.0], requires_grad=True)
+    book = loop.CostBook()
+    even = book.normalise(costs, torch.tensor([0, 1]), torch.tensor([0.5, 0.5]))
+    (gradient,) = torch.autograd.grad(even.sum(), costs)
+    torch.testing.assert_close(gradient, torch.tensor([1 / 2, 1 / 6]))
+    assert not book.means.requires_grad
 
 
 def test_bits_of_rounded_latents_have_no_noise() -> None:
@@ -193,12 +251,37 @@ def test_bits_of_rounded_latents_reach_the_compressor() -> None:
 def test_phase_two_counts_bits_of_rounded_latents(
     samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bool] = []
+    seen: list[float] = []
     monkeypatch.setattr(
-        stages, "train", lambda codec, config, *_, **__: seen.append(config.rounded_rate)
+        stages, "train", lambda codec, config, *_, **__: seen.append(config.rounded_from)
     )
     start = tmp_path / "d1-joint.safetensors"
     save_small(Codec(CONFIG.architecture, 1), start)
     stages.tune(CONFIG, samples, tmp_path / "tuned", 1.0, start=start, modalities=["ct"])
-    assert seen == [True]
-    assert not CONFIG.rounded_rate
+    assert seen == [0.0]
+    assert CONFIG.rounded_from == 1.0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
+def test_bits_are_those_of_rounded_latents_after_a_share_of_the_run(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    seen: list[bool] = []
+    true_costs = loop.step_costs
+
+    def costs(*arguments: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        seen.append(named["rounded_rate"])
+        return true_costs(*arguments, **named)
+
+    monkeypatch.setattr(loop, "step_costs", costs)
+    config = replace(CONFIG, rounded_from=share)
+    train(Codec(config.architecture), config, samples, tmp_path, 1.0, log=lambda _: None)
+    half = len(seen)
+    assert half >= 25
+    assert seen == sorted(seen)
+    assert seen.count(False) == pytest.approx(share * half, abs=1)
+    # The share is one of the whole run, however often it was stopped.
+    train(Codec(config.architecture), config, samples, tmp_path, 2.0, log=lambda _: None)
+    resumed = seen[half:]
+    assert len(resumed) >= 25
+    assert resumed.count(False) == pytest.approx(max(2 * share - 1, 0) * len(resumed), abs=2)

@@ -77,8 +77,16 @@ def test_bits_sum_to_a_distribution() -> None:
     assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=2e-3)
 
 
-def test_only_what_is_decoded_before_matters() -> None:
-    model = RateModel(3)
+def _taught(latents: int) -> RateModel:
+    """A model in which every channel speaks of all others, as far as it may."""
+    model = RateModel(latents)
+    with torch.no_grad():
+        model.within.copy_(0.2 + torch.rand(latents, latents, generator=torch.manual_seed(7)))
+    return model
+
+
+@pytest.mark.parametrize("model", [RateModel(3), _taught(3)])
+def test_only_what_is_decoded_before_matters(model: RateModel) -> None:
     generator = torch.Generator().manual_seed(1)
     first = torch.randint(-4, 5, (1, 3, 5, 6), generator=generator).float()
     second = first.clone()
@@ -90,6 +98,62 @@ def test_only_what_is_decoded_before_matters() -> None:
     torch.testing.assert_close(one[:, :, :2], two[:, :, :2])
     torch.testing.assert_close(one[:, :, 2, :3], two[:, :, 2, :3])
     assert not torch.equal(one, two)
+
+
+@pytest.mark.parametrize("predicted", [True, False])
+@pytest.mark.parametrize("changed", range(4))
+def test_a_channel_speaks_of_those_after_it_alone(changed: int, predicted: bool) -> None:
+    generator = torch.Generator().manual_seed(4)
+    first = torch.randint(-4, 5, (2, 4, 5, 6), generator=generator).float()
+    second = first.clone()
+    second[:, changed, 2, 3] += 9
+    position = torch.tensor([0.2, 0.9])
+    model = _taught(4)
+    with torch.no_grad():
+        one, two = (model(image, image, position, predicted) for image in (first, second))
+    here = one[..., 2, 3], two[..., 2, 3]
+    torch.testing.assert_close(here[0][:, :changed], here[1][:, :changed], rtol=0, atol=0)
+    assert bool((here[0][:, changed:] != here[1][:, changed:]).all())
+    # Nor does anything that comes before that place.
+    torch.testing.assert_close(one[..., :2, :], two[..., :2, :], rtol=0, atol=0)
+    torch.testing.assert_close(one[..., 2, :3], two[..., 2, :3], rtol=0, atol=0)
+
+
+def test_the_first_channel_speaks_as_what_its_prediction_leaves() -> None:
+    model = _taught(2)
+    flat = torch.full((1, 2, 4, 4), 7.0)
+    position = torch.tensor([0.5])
+    with torch.no_grad():
+        predicted, plain = (model(flat, flat, position, flag)[0, 1] for flag in (True, False))
+        model.mix.weight.zero_()
+        scale = (model(flat, flat, position, flag)[0, 1] for flag in (True, False))
+    assert not torch.allclose(predicted, plain)
+    exact, doubtful = scale
+    # All but the first value is predicted exactly, and says that little is to come.
+    torch.testing.assert_close(exact[0, 0], doubtful[0, 0])
+    assert bool((exact.flatten()[1:] > doubtful.flatten()[1:]).all())
+
+
+def test_a_new_model_does_not_look_within() -> None:
+    model, taught = RateModel(3), _taught(3)
+    latent = torch.randint(-4, 5, (1, 3, 5, 6), generator=torch.manual_seed(1)).float()
+    position = torch.tensor([0.4])
+    with torch.no_grad():
+        new, bits = model(latent, latent, position), taught(latent, latent, position)
+        taught.within.copy_(taught.within.triu())
+        unused = taught(latent, latent, position)
+    assert torch.equal(new, unused)
+    torch.testing.assert_close(new[:, 0], bits[:, 0])
+    assert bool((new[:, 1:] != bits[:, 1:]).any())
+
+
+def test_what_lies_above_the_diagonal_is_not_learned() -> None:
+    model = RateModel(3)
+    latent = torch.full((1, 3, 5, 6), 2.0)
+    model(latent, latent, torch.tensor([0.4])).sum().backward()
+    gradient = model.within.grad
+    assert gradient is not None
+    assert torch.equal(gradient != 0, torch.ones(3, 3).tril(-1) > 0)
 
 
 @pytest.mark.parametrize("depth", sorted(SCALES))

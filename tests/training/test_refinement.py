@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
-from radcodec.codec.layer import MID_GREY
+from radcodec.quantising.levels import MID_GREY
 from radcodec.training.loop import Codec
 from radcodec.training.networks import Architecture
 from radcodec.training.rate_model import Gains, log_nominal_step
