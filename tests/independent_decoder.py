@@ -2,7 +2,7 @@
 
 It shares no code with the package.  ``decode(rcz_bytes, bundle_folders)`` is the way in.  Here are
 sections 3 to 7 of the document; section 8 is in ``independent_entropy.py``, but for 8.8, which is
-in ``independent_mixing.py``.
+in ``independent_mixing.py``, and 8.9, in ``independent_filter.py``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
+from tests import independent_filter
 from tests.independent_entropy import (
     Array,
     Refused,
@@ -33,14 +34,15 @@ from tests.independent_mixing import decode_latent
 
 # Section 3: letters of the types; chunks of the file as a whole and those of planes.
 NAMES = {"H": "HEAD", "P": "PLAN", "M": "MASK", "B": "PIXL", "L": "LATN", "F": "REFN", "R": "RESD"}
-NAMES |= {"J": "JPLS", "U": "UNUS", "d": "dset", "q": "qual", "T": "TAIL"}
+NAMES |= {"W": "FILT", "J": "JPLS", "U": "UNUS", "d": "dset", "q": "qual", "T": "TAIL"}
 WHOLE = ("HEAD", "dset", "qual", "TAIL")
-OF_PLANES = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "RESD", "JPLS", "UNUS")
+OF_PLANES = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "FILT", "RESD", "JPLS", "UNUS")
 #: Chunks that must not come before those of a type in their plane.
-LATE = {"MASK": {"LATN", "RESD"}, "PIXL": {"LATN", "RESD"}, "LATN": {"RESD"}, "REFN": {"RESD"}}
+LATE = {"MASK": {"LATN", "RESD"}, "PIXL": {"LATN", "RESD"}, "LATN": {"RESD"}, "FILT": {"RESD"}}
+LATE |= {"REFN": {"FILT", "RESD"}}
 # Section 4: what a plane of each coding must have, and what else it may have.
 NEEDED = ("LATN", "RESD", "JPLS")
-ALLOWED = ({"MASK", "PIXL", "REFN", "RESD", "UNUS"}, {"MASK", "UNUS"}, {"UNUS"})
+ALLOWED = ({"MASK", "PIXL", "REFN", "FILT", "RESD", "UNUS"}, {"MASK", "UNUS"}, {"UNUS"})
 HEAD = "modality,samples,allocated,bits,flags,colour,transform,coder,tile_log2,source,"
 HEAD += "rows,columns,frames,bound"
 DICTIONARY = Path(__file__).parents[1] / "radcodec" / "container" / "dataset-1.dict"
@@ -70,7 +72,7 @@ def chunks_of(data: bytes) -> tuple[dict[str, bytes], list[dict[str, bytes]]]:
     """Return the payloads of the chunks by type, of the file as a whole and of each plane."""
     need(len(data) >= 14 and data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
     major, minor, _, flags = struct.unpack_from("<BBHH", data, 8)
-    need((major, minor, flags) == (0, 6, 0), "version and flags")
+    need((major, minor, flags) == (0, 7, 0), "version and flags")
     whole: dict[str, bytes] = {}
     planes: list[dict[str, bytes]] = []
     here: dict[str, bytes] = {}
@@ -95,7 +97,7 @@ def chunks_of(data: bytes) -> tuple[dict[str, bytes], list[dict[str, bytes]]]:
         elif kind in OF_PLANES:
             need("PLAN" in here and kind not in here, "a chunk of no plane, or a second one")
             need(not LATE.get(kind, set()) & set(here), "a chunk behind what needs it")
-            need(kind != "REFN" or "LATN" in here, "REFN after LATN")
+            need(kind not in ("REFN", "FILT") or "LATN" in here, f"{kind} after LATN")
             here[kind] = payload
         else:
             need(kind[0].islower(), "critical chunk")
@@ -310,7 +312,7 @@ def layer(payload: bytes, plan: dict[str, Any], covered: Array, bundles: Any) ->
 def layers(chunks: dict[str, bytes], plan: dict[str, Any], covered: Array, bundles: Any) -> Array:
     """Return what the networks make of a plane, mapped to stored values (steps 2 to 6)."""
     f, places = layer(chunks["LATN"], plan, covered, bundles)
-    f = np.clip(f, 0, 2**places)
+    f, g = np.clip(f, 0, 2**places), None
     if "REFN" in chunks:
         payload = chunks["REFN"]
         need(len(payload) >= 10, "length of REFN")
@@ -319,8 +321,11 @@ def layers(chunks: dict[str, bytes], plan: dict[str, Any], covered: Array, bundl
         other = {**plan, "depth": depth, "level": level, "model": payload[2:10]}
         change, others = layer(payload[10:], other, covered, bundles)
         most = max(places, others)
-        f = (f << (most - places)) + (change << (most - others)) - 2 ** (most - 1)
+        g = f << (most - places)
+        f = np.clip(g + (change << (most - others)) - 2 ** (most - 1), 0, 2**most)
         places = most
+    if "FILT" in chunks:
+        f = independent_filter.apply(chunks["FILT"], f, g, places)
     low, high = plan["low"], plan["high"]
     t = (np.clip(f, 0, 2**places) * max(high - low, 1) + 2 ** (places - 1)) >> places
     t = np.minimum(t, high - low)

@@ -14,7 +14,6 @@ from radcodec.codec.plans import PIXELS
 from radcodec.codec.search import Found, Search, plans_for
 from radcodec.container.rcz import write_rcz
 from radcodec.network.store import ModelStore
-from radcodec.rate import closest_level
 from radcodec.reading.image import GreyImage
 
 #: Codec of the rows.
@@ -76,7 +75,7 @@ def find_level(search: Search, wanted: int) -> Found:
     near = []
     for number, (_, plan) in enumerate(search.plans):
         encoder = search.encoder(plan)
-        level = closest_level(encoder.size, wanted)
+        level = encoder.closest(wanted)
         near.append((abs(math.log(encoder.size(level) / wanted)), number, level))
     _, number, level = min(near)
     return search.encoder(search.plans[number][1]), level

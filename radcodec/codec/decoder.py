@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from radcodec.codec.area import Area, View, reduced
 from radcodec.codec.blocks import unpack_flags, unpack_values
 from radcodec.codec.colour import inverse
+from radcodec.codec.filters import apply_filter, around
 from radcodec.codec.jpegls import decode_jpegls
 from radcodec.codec.layer import BAND, FixedImage, decode_layer, skip_map
 from radcodec.codec.residuals import unpack_residuals
 from radcodec.container.header import Header
 from radcodec.container.planes import ANY_DEPTH, Plane
 from radcodec.container.rcz import RczReader
+from radcodec.entropy.filter_weights import decode_weights
 from radcodec.entropy.mask import decode_mask
 from radcodec.errors import CorruptError, VerificationError
 from radcodec.intensity.mapping import IntensityMap
@@ -150,19 +152,25 @@ def _layers(
     *,
     fully: bool,
 ) -> FixedImage:
-    """Decode the layers of an area, joined."""
+    """Decode the layers of an area, joined and filtered."""
     grid = header.grid(plane.depth)
     first = _decompressor(models, plane.model_id, plane.depth)
     second = plane.refinement
     # Found before anything is decoded, so that a missing model is told at once.
     network = None if second is None else _decompressor(models, second.model_id, second.depth)
-    fixed = decode_layer(plane.tiles, grid, skip_map(covered, grid), first, plane.level, area)
-    fixed = fixed.clamped()
+    filtering = plane.filter if fully else None
+    weights = None if filtering is None else decode_weights(filtering, second is not None)
+    wide = area if weights is None else around(area, header.rows, header.columns)
+    fixed = decode_layer(plane.tiles, grid, skip_map(covered, grid), first, plane.level, wide)
+    fixed, before = fixed.clamped(), None
     if second is not None and network is not None and fully:
         fine = grid.at_depth(second.depth)
         skip = skip_map(covered, fine)
-        fixed = fixed.refined(decode_layer(second.tiles, fine, skip, network, second.level, area))
-    return fixed
+        change = decode_layer(second.tiles, fine, skip, network, second.level, wide)
+        fixed, before = fixed.refined(change), fixed
+    if weights is None:
+        return fixed
+    return apply_filter(fixed, before, weights).part(area.within(wide))
 
 
 def decode_frame(

@@ -16,7 +16,8 @@ from radcodec.codec.blocks import (
     unpack_values,
 )
 from radcodec.codec.decoder import restore
-from radcodec.codec.layer import MID_GREY, FixedImage, LayerEncoder, skip_map
+from radcodec.codec.filters import apply_filter, fit_filter
+from radcodec.codec.layer import FixedImage, LayerEncoder, skip_map
 from radcodec.codec.plans import REFINING_DEPTH, Plan
 from radcodec.codec.prepared import Prepared
 from radcodec.container.header import Header
@@ -24,11 +25,14 @@ from radcodec.container.layers import MODEL_ID_LENGTH, PixelBlocks, Refinement
 from radcodec.container.planes import Plane, pack_plane
 from radcodec.container.rcz import RczFile, fixed_bytes
 from radcodec.entropy.economy import WORTH
+from radcodec.entropy.filter_weights import decode_weights
 from radcodec.intensity.background import fill_smoothly
 from radcodec.metrics.quality import psnr
 from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import Decompressor
 from radcodec.network.store import ModelStore
+from radcodec.quantising.levels import MID_GREY
+from radcodec.rate import closest_level
 from radcodec.reading.image import GreyImage
 
 #: Whose compressor serves a modality that has none of its own.
@@ -142,6 +146,7 @@ class _Pass:
             self.layer = base.layer_of(self.unit, self.covered)
         self._refining: tuple[int, LayerEncoder] | None = None
         self._blocks: PixelBlocks | None = None
+        self._filtered: tuple[int, FixedImage, bytes | None] | None = None
 
     def refinement(self, base_level: int) -> LayerEncoder:
         """What the first layer leaves at a level, to be coded; the latest is kept."""
@@ -172,12 +177,31 @@ class _Pass:
             self._blocks = pack_blocks(self.chosen, stored, step, mapping.low, mapping.high, grid)
         return self._blocks
 
-    def decoded(self, level: int) -> NDArray[np.int32]:
-        """Stored values that the file of a level decodes to, from its coded tiles."""
+    def joined(self, level: int) -> tuple[FixedImage, FixedImage | None]:
+        """What the layers decode to, and what the first alone does where there are two."""
         base_level, refining_level = self.plan.levels(level)
         fixed: FixedImage = self.layer.decoded(base_level).clamped()
-        if refining_level is not None:
-            fixed = fixed.refined(self.refinement(base_level).decoded(refining_level))
+        if refining_level is None:
+            return fixed, None
+        return fixed.refined(self.refinement(base_level).decoded(refining_level)), fixed
+
+    def filtered(self, level: int) -> tuple[FixedImage, bytes | None]:
+        """What the layers decode to, filtered, and the filter, where one pays; the latest is kept."""
+        if self._filtered is None or self._filtered[0] != level:
+            fixed, first = self.joined(level)
+            step = self.plan.step_of_level(level)
+            coded = fit_filter(fixed, first, self.unit, self.covered, step)
+            if coded is not None:
+                fixed = apply_filter(fixed, first, decode_weights(coded, first is not None))
+            self._filtered = (level, fixed, coded)
+        return self._filtered[1:]
+
+    def decoded(self, level: int, *, plain: bool = False) -> NDArray[np.int32]:
+        """Stored values that the file of a level decodes to, from its coded tiles.
+
+        Those of a `plain` one do without a filter.
+        """
+        fixed = self.joined(level)[0] if plain else self.filtered(level)[0]
         prepared = self.base.prepared
         mapping = prepared.mapping
         background = None if prepared.coded_mask is None else prepared.coded_mask[0]
@@ -206,6 +230,7 @@ class Encoder:
         self._plain = _Pass(base, plan, None)
         self._passes: dict[int, _Pass] = {}
         self._octave: int | None = None
+        self._plain_sizes: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
 
     def octave(self, level: int) -> int:
@@ -217,11 +242,12 @@ class Encoder:
 
         Empty where all known sizes lie on one side of it.
         """
-        above = [level for level in self._sizes if self.size(level) > wanted]
-        below = [level for level in self._sizes if self.size(level) < wanted]
+        above = [level for level in self._plain_sizes if self.size(level, plain=True) > wanted]
+        below = [level for level in self._plain_sizes if self.size(level, plain=True) < wanted]
         if not above or not below:
             return []
-        near = min(above, key=self._sizes.__getitem__), max(below, key=self._sizes.__getitem__)
+        size_of = self._plain_sizes.__getitem__
+        near = min(above, key=size_of), max(below, key=size_of)
         return list(dict.fromkeys(self.octave(level) for level in near))
 
     def settled(self, octave: int) -> Encoder:
@@ -245,7 +271,7 @@ class Encoder:
             near = self.plan.level_of_step(step)
             chosen = choose_blocks(
                 self.prepared.image.stored,
-                self._plain.decoded(near),
+                self._plain.decoded(near, plain=True),
                 self._plain_latent(near),
                 self.prepared.mask,
                 step,
@@ -262,10 +288,11 @@ class Encoder:
             return None
         return self._plain.refinement(base_level).latent(refining_level)
 
-    def plane(self, level: int) -> Plane:
+    def plane(self, level: int, *, plain: bool = False) -> Plane:
         """Return what a file holds of the image at a level of the last layer's scale.
 
-        The checksum is not set: it takes a decode.
+        The checksum is not set: it takes a decode.  So does the filter, which a `plain` one
+        does without.
         """
         first, *second = self.layers(level)
         refinement = None
@@ -283,6 +310,7 @@ class Encoder:
             tiles=first[1],
             mask=self.prepared.coded_mask,
             refinement=refinement,
+            filter=None if plain else self._pass(level).filtered(level)[1],
             pixels=self._pass(level).blocks(level),
         )
 
@@ -300,15 +328,32 @@ class Encoder:
             layers.append((layer, layer.tiles(refining_level), refining_level))
         return layers
 
-    def plane_size(self, level: int) -> int:
-        """Bytes that the image takes in a file at a level."""
-        if level not in self._sizes:
-            self._sizes[level] = len(pack_plane(self.plane(level), self.base.header, 0))
-        return self._sizes[level]
+    def plane_size(self, level: int, *, plain: bool = False) -> int:
+        """Bytes that the image takes in a file at a level; of a `plain` one without a filter."""
+        sizes = self._plain_sizes if plain else self._sizes
+        if level not in sizes:
+            plane = self.plane(level, plain=plain)
+            sizes[level] = len(pack_plane(plane, self.base.header, 0))
+        return sizes[level]
 
-    def size(self, level: int) -> int:
+    def size(self, level: int, *, plain: bool = False) -> int:
         """Bytes of the file of the image alone at a level, measurements included."""
-        return self.plane_size(level) + fixed_bytes(self.base.header) + self.prepared.dataset_size
+        beside = fixed_bytes(self.base.header) + self.prepared.dataset_size
+        return self.plane_size(level, plain=plain) + beside
+
+    def closest(self, wanted: float) -> int:
+        """The level whose file is closest to a size in bytes.
+
+        To know how much a filter takes, an image has to be decoded; it hardly changes from one
+        level to the next.
+        """
+
+        def plain(level: int) -> int:
+            return self.size(level, plain=True)
+
+        level = closest_level(plain, wanted)
+        spent = self.size(level) - plain(level)
+        return closest_level(plain, wanted - spent) if spent else level
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""

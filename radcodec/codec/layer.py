@@ -17,8 +17,6 @@ from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import HALO, Decompressor
 from radcodec.quantising.quantise import quantise
 
-#: What a refinement's input has added, so that no difference is the middle of its range.
-MID_GREY = 0.5
 #: Rows that are worked on at a time where numbers take 64 bits.
 BAND = 256
 
@@ -41,6 +39,10 @@ class FixedImage:
     def clamped(self) -> FixedImage:
         """Clamp to [0, 1]."""
         return FixedImage(np.clip(self.values, 0, 1 << self.fraction_bits), self.fraction_bits)
+
+    def part(self, where: tuple[slice, slice]) -> FixedImage:
+        """Cut some rows and columns out."""
+        return FixedImage(self.values[where], self.fraction_bits)
 
     def refined(self, other: FixedImage) -> FixedImage:
         """Add a refinement, whose middle grey stands for no change; exact, then clamped.

@@ -77,8 +77,8 @@ class PixelEncoder:
         """The file of the image alone at a level, without measurements."""
         return RczFile(self.header, [self.plane(level)], self.prepared.image.dataset)
 
-    def plane_size(self, level: int) -> int:
-        """Bytes that the image takes in a file at a level."""
+    def plane_size(self, level: int, *, plain: bool = False) -> int:
+        """Bytes that the image takes in a file at a level, `plain` as it is without a filter."""
         if level not in self._sizes:
             self._sizes[level] = len(pack_plane(self.plane(level), self.header, 0))
         return self._sizes[level]

@@ -7,7 +7,7 @@ of several planes only parts.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
@@ -57,6 +57,8 @@ class Sample:
     ) -> None:
         self._source, self._header, self._searches_of = source, header, searches_of
         self._kept: dict[int, list[Search]] = {}
+        # Bytes that filters take in its frames; to know it takes a decode.
+        self._filters = 0
         each = header.rows * header.columns * header.samples
         count = min(max(SAMPLED_PIXELS // each, 1), SAMPLED_FRAMES, header.frames)
         #: Numbers of the frames, evenly spread.
@@ -145,13 +147,22 @@ class Sample:
             if otherwise is None:
                 raise self._out_of_reach(least)
             return self._weighted(otherwise * span)
+        found = self._filled(self._finest(low, high, wanted), wanted)
+        self._filters = self._filters_at(found)
+        if self._filters:
+            found = self._filled(self._finest(low, high, wanted), wanted)
+        return found
+
+    def _finest(self, low: float, high: float, wanted: float) -> Steps:
+        """The finest step of all samples, as binary logarithm, that is not too fine for a size."""
+        span = self.reference_span()
         while high - low > PRECISION:
             middle = (low + high) / 2
             if self._size_at(self._weighted(2.0**middle * span)) > wanted:
                 low = middle
             else:
                 high = middle
-        return self._filled(self._weighted(2.0**high * span), wanted)
+        return self._weighted(2.0**high * span)
 
     def _filled(self, steps: Steps, wanted: float) -> Steps:
         """Spend what is left of the size on single samples.
@@ -166,13 +177,25 @@ class Sample:
                     steps = tried
         return steps
 
-    def _size_at(self, steps: Steps) -> float:
-        sizes = []
+    def _found_at(self, steps: Steps) -> Iterator[Found]:
+        """Encoders and levels of all planes at steps."""
         for index in self.frames:
             for search, step in zip(self.searches(index), steps, strict=True):
-                encoder, level = encoder_at(search, step)
-                sizes.append(encoder.plane_size(level))
-        return self._extrapolated(sizes)
+                yield encoder_at(search, step)
+
+    def _size_at(self, steps: Steps) -> float:
+        """Size of the file at steps, with what filters were last known to take."""
+        found = self._found_at(steps)
+        sizes = [encoder.plane_size(level, plain=True) for encoder, level in found]
+        filters = self._filters * self._header.frames / len(self.frames)
+        return self._extrapolated(sizes) + filters
+
+    def _filters_at(self, steps: Steps) -> int:
+        """Bytes that filters take at steps, which does not grow with the image."""
+        return sum(
+            encoder.plane_size(level) - encoder.plane_size(level, plain=True)
+            for encoder, level in self._found_at(steps)
+        )
 
     def _extrapolated(self, sizes: list[int]) -> float:
         """Size of the file where the planes of the sample take so many bytes."""

@@ -18,7 +18,6 @@ from radcodec.rate import (
     TOLERANCE,
     USUAL_QUALITY,
     Target,
-    closest_level,
     coarsest_level,
     step_of_quality,
     usual_bytes,
@@ -175,7 +174,7 @@ class Search:
         for _ in self.plans:
             encoder = self.encoder(self.plans[place][1])
             level = level_in(encoder.plan)
-            better = self._place(self._bpp(encoder.size(level)))
+            better = self._place(self._bpp(encoder.size(level, plain=True)))
             if better == place:
                 break
             # One step at a time, so that two plans cannot send each other back and forth far.
@@ -209,12 +208,12 @@ class Search:
         place = self._place(self._bpp(wanted))
         for number in sorted(range(len(self.plans)), key=lambda n: abs(n - place)):
             encoder = self.encoder(self.plans[number][1])
-            level = closest_level(encoder.size, wanted)
+            level = encoder.closest(wanted)
             if abs(encoder.size(level) / wanted - 1) <= TOLERANCE:
                 return encoder, level
             for octave in encoder.octaves_around(wanted):
                 settled = encoder.settled(octave)
-                level = closest_level(settled.size, wanted)
+                level = settled.closest(wanted)
                 if abs(settled.size(level) / wanted - 1) <= TOLERANCE:
                     return settled, level
         return None
@@ -263,7 +262,7 @@ class Search:
         found: list[tuple[float, int, int]] = []
         for number, (_, plan) in enumerate(self.plans):
             encoder = self.encoder(plan)
-            near = closest_level(encoder.size, wanted)
+            near = encoder.closest(wanted)
             # With pixel blocks the finest level of a plain image may well be the smallest.
             for level in {0, near, min(near + 1, LEVELS - 1)}:
                 if encoder.size(level) <= wanted:

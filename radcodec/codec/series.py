@@ -44,7 +44,10 @@ _COLOURS = {
 #: Depth and nominal steps of networks that are tried beneath what is coded within a bound.
 BASE_DEPTH, BASE_STEPS = 3, (0.3, 0.1)
 #: Most times that a whole series is coded to meet its size.
-PASSES = 5
+PASSES = 6
+#: How near to a factor of the steps that was tried the next one may lie, as a part of the way
+#: between two.
+NEAREST_END = 0.15
 
 
 #: Codes the planes of a frame, given its number too.
@@ -405,7 +408,10 @@ def corrected(tried: dict[float, int], wanted: float) -> float:
     larger = [factor for factor, size in tried.items() if size > wanted]
     smaller = [factor for factor, size in tried.items() if size <= wanted]
     if larger and smaller:
-        return math.sqrt(max(larger) * min(smaller))
+        # The sizes between two factors lie on a line, logarithms throughout; not too near an end.
+        low, high = max(larger), min(smaller)
+        part = math.log(tried[low] / wanted) / math.log(tried[low] / tried[high])
+        return float(low * (high / low) ** min(max(part, NEAREST_END), 1 - NEAREST_END))
     last = next(reversed(tried))
     return last * tried[last] / wanted
 

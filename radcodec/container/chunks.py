@@ -16,7 +16,7 @@ from radcodec.errors import CorruptError, FormatError, TruncatedError, Unsupport
 
 MAGIC = b"\x89RCZ\r\n\x1a\n"
 #: Version of the format, apart from the version of the package.
-VERSION = (0, 6)
+VERSION = (0, 7)
 #: Bits of the second flag word that this version understands.
 KNOWN_FLAGS = 0
 
@@ -31,6 +31,7 @@ TYPES = {
     "PIXL": b"B",
     "LATN": b"L",
     "REFN": b"F",
+    "FILT": b"W",
     "RESD": b"R",
     "JPLS": b"J",
     "UNUS": b"U",

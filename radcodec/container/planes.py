@@ -32,7 +32,7 @@ from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 CODINGS = ("networks", "pixels", "jpegls")
 #: Chunks that may follow PLAN for each coding; those in capitals of `NEEDED` must.
 ALLOWED = {
-    "networks": ("MASK", "PIXL", "LATN", "REFN", "RESD", "UNUS"),
+    "networks": ("MASK", "PIXL", "LATN", "REFN", "FILT", "RESD", "UNUS"),
     "pixels": ("MASK", "RESD", "UNUS"),
     "jpegls": ("JPLS", "UNUS"),
 }
@@ -70,6 +70,8 @@ class Plane:
         Blocks that are coded as pixels.
     refinement : Refinement or None
         Second layer.
+    filter : bytes or None
+        Coded weights of the filter of what the layers decode to.
     residual : Residual or None
         What all of the above leave.
     stream : bytes or None
@@ -90,6 +92,7 @@ class Plane:
     mask: tuple[int, bytes] | None = None
     pixels: PixelBlocks | None = None
     refinement: Refinement | None = None
+    filter: bytes | None = None
     residual: Residual | None = None
     stream: bytes | None = None
     unused: tuple[tuple[int, bytes], ...] = ()
@@ -147,6 +150,8 @@ def pack_plane(plane: Plane, header: Header, sample: int) -> bytes:
         raise FormatError("PLAN: a plane without networks has no latent")
     if plane.refinement is not None:
         parts["REFN"] = pack_refinement(plane.refinement, grid)
+    if plane.filter is not None:
+        parts["FILT"] = plane.filter
     if plane.residual is not None:
         parts["RESD"] = pack_residual(plane.residual, grid)
     if plane.stream is not None:
@@ -198,6 +203,7 @@ def unpack_plane(payloads: Mapping[str, bytes], header: Header, sample: int) -> 
         mask=None if mask is None else _unpack_mask(mask),
         pixels=None if pixels is None else unpack_pixels(pixels, grid),
         refinement=None if refinement is None else unpack_refinement(refinement, grid),
+        filter=payloads.get("FILT"),
         residual=None if residual is None else unpack_residual(residual, grid),
         stream=payloads.get("JPLS"),
         unused=_unpack_unused(payloads.get("UNUS", b"")),

@@ -32,7 +32,7 @@ from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 
 #: Chunks of the file as a whole, and those that belong to a plane.
 _WHOLE = ("HEAD", "dset", "qual", "TAIL")
-_PLANE = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "RESD", "JPLS", "UNUS")
+_PLANE = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "FILT", "RESD", "JPLS", "UNUS")
 _BEFORE_LATENT = ("MASK", "PIXL")
 _QUALITY = struct.Struct("<fI16s")
 _MOST_DECIBELS = 1e6
@@ -279,9 +279,11 @@ def _check_order(kind: str, here: set[str]) -> None:
         raise FormatError(f"a plane holds two {kind} chunks")
     if kind in _BEFORE_LATENT and ({"LATN", "RESD"} & here):
         raise FormatError(f"the {kind} chunk comes after what needs it")
-    if kind == "REFN" and "LATN" not in here:
-        raise FormatError("the REFN chunk comes before the LATN chunk")
-    if kind in ("LATN", "REFN") and "RESD" in here:
+    if kind in ("REFN", "FILT") and "LATN" not in here:
+        raise FormatError(f"the {kind} chunk comes before the LATN chunk")
+    if kind == "REFN" and "FILT" in here:
+        raise FormatError("the REFN chunk comes after the FILT chunk")
+    if kind in ("LATN", "REFN", "FILT") and "RESD" in here:
         raise FormatError(f"the {kind} chunk comes after the RESD chunk")
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcodec.codec.layer import MID_GREY, FixedImage, skip_map
+from radcodec.codec.layer import FixedImage, skip_map
 from radcodec.container.layers import Grid
+from radcodec.quantising.levels import MID_GREY
 
 VALUES = st.integers(-(2**31), 2**31 - 1)
 

@@ -316,7 +316,6 @@ def test_real_files_are_kept_exactly(models: ModelStore, name: str) -> None:
     assert decoder.reader.dataset == dataset
 
 
-@pytest.mark.xfail(reason="a size found on parts of a frame is off by 8 to 12 % here")
 def test_parts_of_large_colour_frames_are_sampled(
     models: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
