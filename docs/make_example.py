@@ -6,7 +6,7 @@ Usage::
     python docs/make_hexdump.py example.rcz --into docs/format.md
 
 The image is synthetic.  The first frame is coded by two layers of the shipped networks, with
-background, blocks of pixels and a residual; the second one as JPEG-LS.
+background, blocks of pixels, a filter and a residual; the second one as JPEG-LS.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from radcodec.network.store import ModelStore
 from radcodec.reading.image import GreyImage
 
 SIDE, BITS = 24, 8
-MODALITY, PLAN, LEVEL = "ct", Plan(2, 0.7), 180
+MODALITY, PLAN, LEVEL = "ct", Plan(2, 0.7), 135
 #: Largest error of a value.
 BOUND = 4
 
 
 def frames() -> NDArray[np.int32]:
-    """Return a round body with a bar in it beside background, and three steps."""
+    """Return a body of rings with a bar in it beside background, and three steps."""
     y, x = np.indices((SIDE, SIDE))
-    body = 130 + 40 * np.cos(np.hypot(y - 14, x - 8) / 8)
+    body = 120 + 100 * np.cos(np.hypot(y - 14, x - 8) / 5)
     body[4:7, 6:11] = 250
     body[:, 17:] = 0
     steps = 20 + 40 * (y // 8)
@@ -53,6 +53,7 @@ def example() -> RczFile:
     header = replace(base.header, frames=len(images), max_error=BOUND)
     encoder = Encoder(base, PLAN)
     layers = Coded(encoder.plane(LEVEL), encoder.decoded(LEVEL))
+    assert layers.plane.filter is not None
     jpegls = as_jpegls(images[1], 0, header, 0)
     assert jpegls is not None
     coded = [over_networks(layers, base.prepared, BOUND, header), jpegls]

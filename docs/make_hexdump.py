@@ -71,6 +71,7 @@ FIELDS: dict[str, list[tuple[str, str]]] = {
 REST = {
     "PLAN": "model id",
     "MASK": "coded mask",
+    "FILT": "weights of the filter",
     "JPLS": "JPEG-LS code stream",
     "dset": "raw DEFLATE stream",
 }

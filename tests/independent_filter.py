@@ -5,19 +5,28 @@ It shares no code with the package.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.independent_entropy import Array, ResidualDecoder, Rows, half_octaves, need
 
 #: How many inputs there are of each kind.
 KINDS = (12, 9, 3)
-PAIRS = ((1, 0), (2, 0), (3, 0), (-2, 1), (-1, 1), (0, 1), (1, 1), (2, 1), (-1, 2), (0, 2), (1, 2))
-PAIRS += ((0, 3),)
+PAIRS = [(1, 0), (2, 0), (3, 0), (-2, 1), (-1, 1), (0, 1), (1, 1), (2, 1), (-1, 2), (0, 2), (1, 2)]
+PAIRS += [(0, 3)]
 
 
 def weights_of(data: bytes, refined: bool) -> Rows:
-    """Return the weights of the 42 classes."""
+    """Return the weights of the 42 classes, of a whole stream."""
     coder = ResidualDecoder(data)
+    weights = read_weights(coder, refined)
+    need(len(data) <= coder.at, "bytes behind the weights")
+    return weights
+
+
+def read_weights(coder: Any, refined: bool) -> Rows:
+    """Return the weights of the 42 classes."""
     shift = 0
     for _ in range(2):
         shift = 2 * shift + coder.split(coder.range >> 1)
@@ -31,7 +40,6 @@ def weights_of(data: bytes, refined: bool) -> Rows:
                     weight = row[k] + sign * (coder.number(f"number {kind}") << shift)
                     row[k] = min(max(weight, -2047), 2047)
         weights.append(list(row))
-    need(len(data) <= coder.at, "bytes behind the weights")
     return weights
 
 

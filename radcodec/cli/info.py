@@ -139,6 +139,7 @@ def _plane(plane: Plane) -> dict[str, Any]:
         "pixel_blocks": None
         if blocks is None
         else {"step": blocks.step, "bytes": len(blocks.flags) + sum(map(len, blocks.tiles))},
+        "filter": None if plane.filter is None else {"bytes": len(plane.filter)},
         "residual": None
         if residual is None
         else {"step": residual.step, "bytes": sum(map(len, residual.tiles))},
@@ -209,6 +210,8 @@ def _as_text(facts: dict[str, Any]) -> str:
     if second is not None:
         text = f"depth {second['depth']} level {second['level']}"
         rows.append(("refinement", f"{text}, model {second['model']}"))
+    if plane["filter"] is not None:
+        rows.append(("filter", f"{plane['filter']['bytes']} bytes"))
     rows.append(("quality", _quality_text(quality)))
     if header["max_error"] is not None:
         rows.append(("guarantee", f"no stored value is off by more than {header['max_error']}"))

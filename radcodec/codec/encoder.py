@@ -222,10 +222,12 @@ class Encoder:
         First layer, of the plan's depth.
     plan : Plan
         Depth and refinement.
+    filtering : bool
+        Whether files have filters where these pay.
     """
 
-    def __init__(self, base: BaseEncoder, plan: Plan) -> None:
-        self.base, self.plan = base, plan
+    def __init__(self, base: BaseEncoder, plan: Plan, *, filtering: bool = True) -> None:
+        self.base, self.plan, self.filtering = base, plan, filtering
         self.prepared = base.prepared
         self._plain = _Pass(base, plan, None)
         self._passes: dict[int, _Pass] = {}
@@ -256,8 +258,15 @@ class Encoder:
         So sizes fall with the level without a jump, while blocks that change in between may
         leave a size that no level reaches.
         """
-        other = Encoder(self.base, self.plan)
+        other = Encoder(self.base, self.plan, filtering=self.filtering)
         other._plain, other._passes, other._octave = self._plain, self._passes, octave
+        return other
+
+    def unfiltered(self) -> Encoder:
+        """The same without filters at any level."""
+        other = Encoder(self.base, self.plan, filtering=False)
+        other._plain, other._passes, other._octave = self._plain, self._passes, self._octave
+        other._plain_sizes = self._plain_sizes
         return other
 
     def _pass(self, level: int) -> _Pass:
@@ -310,7 +319,7 @@ class Encoder:
             tiles=first[1],
             mask=self.prepared.coded_mask,
             refinement=refinement,
-            filter=None if plain else self._pass(level).filtered(level)[1],
+            filter=self._pass(level).filtered(level)[1] if self.filtering and not plain else None,
             pixels=self._pass(level).blocks(level),
         )
 
@@ -330,6 +339,7 @@ class Encoder:
 
     def plane_size(self, level: int, *, plain: bool = False) -> int:
         """Bytes that the image takes in a file at a level; of a `plain` one without a filter."""
+        plain = plain or not self.filtering
         sizes = self._plain_sizes if plain else self._sizes
         if level not in sizes:
             plane = self.plane(level, plain=plain)
@@ -357,7 +367,7 @@ class Encoder:
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""
-        return self._pass(level).decoded(level)
+        return self._pass(level).decoded(level, plain=not self.filtering)
 
     def point(self, level: int) -> tuple[float, float]:
         """Bits per pixel and PSNR in dB of the file of a level."""

@@ -88,6 +88,12 @@ def plans_for(
     return usable
 
 
+#: How many times a rate may be off where a plan is tried that the rules take at another.
+NEAR = 2.0
+#: Part of a size above which a filter is compared with none.
+MUCH = 0.01
+#: What twice the bytes are worth, in dB, where sizes are not quite the same.
+OCTAVE_WORTH = 4.0
 #: Bits for each pixel that is not background from which a file without networks is tried.
 PIXEL_BITS = 0.4
 
@@ -204,18 +210,55 @@ class Search:
             return found
         return self.pixels, level
 
-    def _networks_by_size(self, wanted: float) -> Found | None:
-        place = self._place(self._bpp(wanted))
-        for number in sorted(range(len(self.plans)), key=lambda n: abs(n - place)):
-            encoder = self.encoder(self.plans[number][1])
-            level = encoder.closest(wanted)
-            if abs(encoder.size(level) / wanted - 1) <= TOLERANCE:
-                return encoder, level
-            for octave in encoder.octaves_around(wanted):
-                settled = encoder.settled(octave)
-                level = settled.closest(wanted)
-                if abs(settled.size(level) / wanted - 1) <= TOLERANCE:
-                    return settled, level
+    def _networks_by_size(self, wanted: float) -> tuple[Encoder, int] | None:
+        """The best file near a size, by the plan of the rules or one that they take near by.
+
+        Rules know of rates, while what suits an image is also a matter of how smooth it is.
+        """
+        bpp = self._bpp(wanted)
+        place = self._place(bpp)
+        by_distance = sorted(range(len(self.plans)), key=lambda n: abs(n - place))
+        tried = [self._by_plan(n, wanted) for n in by_distance if self._is_near(n, bpp)]
+        found = [one for one in tried if one is not None]
+        if found:
+            return self._bare(max(found, key=lambda one: self._worth(one, wanted)), wanted)
+        rest = (self._by_plan(n, wanted) for n in by_distance if not self._is_near(n, bpp))
+        return next((one for one in rest if one is not None), None)
+
+    def _is_near(self, number: int, bpp: float) -> bool:
+        """Whether the rules take a plan at a rate, or not far from it."""
+        low = self.plans[number - 1][0] if number else 0.0
+        return low / NEAR <= bpp <= self.plans[number][0] * NEAR
+
+    def _bare(self, found: tuple[Encoder, int], wanted: float) -> tuple[Encoder, int]:
+        """The file found, or one without a filter, where a filter takes much of the size.
+
+        What a byte is worth is known at large; where few are left it may be more by far.
+        """
+        encoder, level = found
+        if encoder.size(level) - encoder.size(level, plain=True) <= MUCH * wanted:
+            return found
+        other = encoder.unfiltered()
+        plain = other, other.closest(wanted)
+        fits = abs(other.size(plain[1]) / wanted - 1) <= TOLERANCE
+        return plain if fits and self._worth(plain, wanted) > self._worth(found, wanted) else found
+
+    def _worth(self, found: tuple[Encoder, int], wanted: float) -> float:
+        """PSNR in dB, less what the bytes beyond a size are worth."""
+        encoder, level = found
+        return encoder.psnr(level) - OCTAVE_WORTH * math.log2(encoder.size(level) / wanted)
+
+    def _by_plan(self, number: int, wanted: float) -> tuple[Encoder, int] | None:
+        """The file of a plan near a size; None where it comes to none."""
+        encoder = self.encoder(self.plans[number][1])
+        level = encoder.closest(wanted)
+        if abs(encoder.size(level) / wanted - 1) <= TOLERANCE:
+            return encoder, level
+        for octave in encoder.octaves_around(wanted):
+            settled = encoder.settled(octave)
+            level = settled.closest(wanted)
+            if abs(settled.size(level) / wanted - 1) <= TOLERANCE:
+                return settled, level
         return None
 
     def reach(self) -> tuple[int, int]:

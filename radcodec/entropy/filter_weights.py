@@ -40,8 +40,9 @@ SHIFT_BITS = 2
 # from the one before, the sign of the difference, its size.
 _KIND_CONTEXTS = 2 + NUMBER_CONTEXTS
 _CONTEXTS = 1 + 3 * _KIND_CONTEXTS
-#: Most bytes that one weight can take: each decision takes less than two.
-_MOST_BYTES = 96
+#: Most bytes that one weight can take, with room to spare: it is coded in at most 38 decisions,
+#: each of which takes less than twelve bits.
+_MOST_BYTES = 64
 
 
 def inputs_of(refined: bool) -> int:
@@ -97,7 +98,7 @@ def encode_weights(weights: NDArray[np.int32], shift: int) -> bytes:
     Returns
     -------
     bytes
-        A stream, never of more bytes than the weights have bits.
+        A stream, which does not end in a zero byte; it may have no bytes.
     """
     out = np.empty(weights.size * _MOST_BYTES + SPARE_BYTES, dtype=np.uint8)
     coder = new_encoder()

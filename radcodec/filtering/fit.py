@@ -5,6 +5,7 @@ Nothing here has to be exact, as decoders get the rounded weights.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ _SAME, _OTHER, _DOUBLED = 0.7, 2.2, 2.0
 _TRIED = 3
 #: Bits that a class takes that goes on with the weights of the one before.
 CLASS_COST = 0.5
-#: Bits that a chunk takes beside its payload.
+#: Bits that a chunk takes beside its payload, which is hardly ever longer than 127 bytes.
 CHUNK_COST = 48
 #: Share of an input's square that its weight is held back by, so that flat images have a
 #: solution too.
@@ -44,11 +45,10 @@ def fit(sums: NDArray[np.float64], worth: float) -> bytes | None:
         Coded weights; None where no filter pays.
     """
     whole = sums + np.tril(sums, -1).transpose(0, 2, 1)
-    total = np.concatenate([np.zeros_like(whole[:1]), whole.cumsum(axis=0)])
-    plain = float(total[-1, -1, -1])
+    plain = float(whole[:, -1, -1].sum())
     best, least = None, worth * plain
     for shift, price in SHIFTS.items():
-        weights = _simpler(whole, worth, shift, _weights(total, worth, shift, price))
+        weights = _simpler(whole, worth, shift, _weights(whole, worth, shift, price))
         left = sum(_error(own, row) for own, row in zip(whole, weights, strict=True))
         coded = encode_weights(weights, shift)
         cost = worth * left + 8 * len(coded) + CHUNK_COST
@@ -70,7 +70,7 @@ def _simpler(
     out = np.zeros_like(weights)
     before = np.zeros(weights.shape[1])
     starts = [0, *(np.flatnonzero((np.diff(weights, axis=0) != 0).any(axis=1)) + 1), len(weights)]
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         run = _Run(whole[start:end].sum(axis=0), worth, shift, before)
         before = run.sparse(weights[start] != before)
         out[start:end] = before
@@ -142,15 +142,16 @@ class _Run:
 
 
 def _weights(
-    total: NDArray[np.float64], worth: float, shift: int, price: float
+    whole: NDArray[np.float64], worth: float, shift: int, price: float
 ) -> NDArray[np.int32]:
-    """Weights of all classes, from the sums of all classes up to each.
+    """Weights of all classes, from the sums of each.
 
     The classes are split into runs that share their weights, by dynamic programming.
     """
-    count, inputs = len(total) - 1, total.shape[1] - 1
+    count, inputs = len(whole), whole.shape[1] - 1
     first, last = np.triu_indices(count + 1, 1)
-    runs = total[last] - total[first]
+    # Not the differences of sums from the first class on, of which small ones would be noise.
+    runs = np.concatenate([whole[start:].cumsum(axis=0) for start in range(count)])
     found = _solved(runs, shift)
     applied = np.concatenate([-found, np.ones((len(runs), 1))], axis=1)
     left = np.einsum("ni,nij,nj->n", applied, runs, applied)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from radcodec import codec
 from radcodec.cli import main
-from radcodec.container import read_rcz
+from radcodec.container import read_rcz, write_rcz
 from radcodec.rate import TOLERANCE, USUAL_RATIO_OF
 from tests.cli.processes import needs_models
 from tests.cli.running import done, facts, invoke, sample
@@ -292,6 +293,22 @@ def test_info_shows_blocks_coded_as_pixels(patchy: Path, dicom: Path, tmp_path: 
     plain = tmp_path / "ct.rcz"
     assert "pixel blocks" not in done("info", plain).stdout
     assert facts(plain)["first_plane"]["pixel_blocks"] is None
+
+
+def test_info_shows_the_filter(dicom: Path, tmp_path: Path) -> None:
+    done("compress", dicom, "--depth", "2", "--quality", "60")
+    path = tmp_path / "ct.rcz"
+    file = read_rcz(path.read_bytes())
+    for weights in (None, b"", b"\x12\x34\x56"):
+        planes = [replace(file.planes[0], filter=weights)]
+        path.write_bytes(write_rcz(replace(file, planes=planes)))
+        found, lines = facts(path), _spaced(done("info", path).stdout).splitlines()
+        size = None if weights is None else len(weights)
+        assert found["first_plane"]["filter"] == (None if size is None else {"bytes": size})
+        assert found["chunk_bytes"].get("FILT") == size
+        assert [line for line in lines if line.startswith("filter")] == (
+            [] if size is None else [f"filter {size} bytes"]
+        )
 
 
 def test_damage_is_found(png: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from radcodec.codec.decoder import checksum_of
 from radcodec.codec.jpegls import encode_jpegls
 from radcodec.codec.residuals import pack_residuals
 from radcodec.container import Grid, Header, Plane, Quality, RczFile, Refinement, write_rcz
+from radcodec.entropy.filter_weights import encode_weights
 from radcodec.entropy.latents import encode_tile
 from radcodec.entropy.mask import encode_mask
 from radcodec.entropy.pixels import area_of
@@ -23,7 +24,7 @@ from radcodec.intensity.background import skipped_positions
 from radcodec.network.store import ModelStore
 from tests import independent_decoder as second
 
-from .networks import FRACTION_BITS, RandomNetwork, RandomStore, random_latent
+from .networks import FRACTION_BITS, RandomNetwork, RandomStore, random_latent, random_weights
 
 ROWS, COLUMNS = 71, 85
 
@@ -120,12 +121,16 @@ def networks_plane(
     *,
     masked: bool = False,
     refined: bool = False,
+    filtered: bool = False,
     step: int | None = None,
     residual: int | None = None,
     stored: NDArray[np.int32] | None = None,
     seed: int = 1,
 ) -> Made:
-    """Make a plane that networks code; without PIXL where there is no step, and RESD likewise."""
+    """Make a plane that networks code; without PIXL where there is no step, and RESD likewise.
+
+    The `fixed` of a plane that is filtered is what it was before.
+    """
     rng = np.random.default_rng(seed)
     least, most = header.stored_range
     # Where the range has room, the background lies outside what the map covers.
@@ -154,6 +159,8 @@ def networks_plane(
     plane = Plane(
         "networks", low, high, 0, 2, 77, nets.first.model_id, tiles, coded_mask, pixels, refinement
     )
+    if filtered:
+        plane = replace(plane, filter=encode_weights(*random_weights(rng, refined)))
     if residual is not None:
         base = decode_plane(plane, header, 0, nets.store)
         coded_rest, _ = pack_residuals(stored, base, mask, residual, low, high, grid)

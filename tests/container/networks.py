@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.entropy.filter_weights import CLASSES as FILTER_CLASSES
+from radcodec.entropy.filter_weights import LARGEST_WEIGHT, inputs_of
 from radcodec.entropy.symbols import CLASSES, DECISION_CONTEXTS, alphabet_sizes
 from radcodec.entropy.tables import TableSet, save_experience, save_table_sets
 from radcodec.errors import ModelNotFoundError
@@ -151,3 +153,15 @@ def random_latent(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[n
     q[1:, rng.random(shape) < 0.3] = 0
     q[3, 0, 0] = -(2**23)
     return q
+
+
+def random_weights(rng: np.random.Generator, refined: bool) -> tuple[NDArray[np.int32], int]:
+    """Return weights of a filter, those of many classes as in the class before, and their shift."""
+    shift = int(rng.integers(4))
+    most = LARGEST_WEIGHT >> shift
+    spread = 10.0 ** rng.uniform(0, 3, (FILTER_CLASSES, inputs_of(refined)))
+    found = np.rint(rng.laplace(0, spread)).clip(-most, most).astype(np.int32) << shift
+    for group in range(1, FILTER_CLASSES):
+        kept = rng.random(found.shape[1]) < rng.choice([0.5, 1.0], p=[0.3, 0.7])
+        found[group, kept] = found[group - 1, kept]
+    return found, shift

@@ -61,6 +61,7 @@ def small_plane(**changes: Any) -> Plane:
         mask=(-2000, b"mask"),
         pixels=PixelBlocks(5, b"flags", [b"p", b"", b"qq", b"", b"", b"r"]),
         refinement=Refinement(1, 33, OTHER_MODEL, [b"u", b"v", b"w", b"x", b"y", b"z"]),
+        filter=b"weights",
         residual=Residual(3, [b"s", b"", b"", b"tt", b"", b""]),
         unused=((12, b"low bit"), (15, b"")),
     )
@@ -103,6 +104,7 @@ LETTERS = {
     b"PIXL": b"B",
     b"LATN": b"L",
     b"REFN": b"F",
+    b"FILT": b"W",
     b"RESD": b"R",
     b"JPLS": b"J",
     b"UNUS": b"U",
@@ -143,6 +145,7 @@ TILES = bytes([1] * 5) + b"abcdef"
 LATN = raw_chunk(b"LATN", TILES)
 REFINED = bytes((1, 9)) + OTHER_MODEL + bytes([1] * 5) + b"uvwxyz"
 REFN = raw_chunk(b"REFN", REFINED)
+FILT = raw_chunk(b"FILT", b"filter")
 PIXELS = bytes((7, 5)) + b"flags" + bytes((1, 0, 2, 0, 0)) + b"abc"
 PIXL = raw_chunk(b"PIXL", PIXELS)
 MASK = raw_chunk(b"MASK", vi(5) + b"mask")
@@ -239,6 +242,7 @@ def planes(draw: st.DrawFn, header: Header, sample: int) -> Plane:
         tiles=draw(_tiles(count, 1)),
         pixels=draw(pixel_blocks(count)),
         refinement=draw(refinements(header.grid(depth))),
+        filter=draw(st.none() | st.binary(max_size=40)),
         residual=draw(st.none() | residuals(count)),
     )
 

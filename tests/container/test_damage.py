@@ -65,7 +65,7 @@ def test_bytes_after_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "following"), [("qual", "TAIL"), ("PIXL", "LATN"), ("JPLS", "qual")]
+    ("kind", "following"), [("qual", "TAIL"), ("PIXL", "LATN"), ("FILT", "RESD"), ("JPLS", "qual")]
 )
 def test_a_missing_chunk_shows_in_the_length(kind: str, following: str) -> None:
     offsets = {chunk.type: chunk.offset for chunk in list_chunks(DATA)}
@@ -79,7 +79,7 @@ def test_a_tail_of_the_wrong_length() -> None:
         read_rcz(DATA[:-TAIL_SIZE] + pack_chunk("TAIL", b"1234"))
 
 
-@pytest.mark.parametrize(("offset", "value"), [(8, 1), (8, 255), (9, 5), (9, 7)])
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (8, 255), (9, 6), (9, 8)])
 def test_other_versions_are_refused(offset: int, value: int) -> None:
     changed = bytearray(DATA)
     changed[offset] = value

@@ -42,6 +42,7 @@ def test_a_dump_gives_the_file_back(script: ModuleType) -> None:
     assert "coding: 2" in dump and "JPEG-LS code stream" in dump and "step: 3" in dump
     assert "step: 5" in dump and "66 6c 61 67 73" in dump and "length of tile 2: 2" in dump
     assert "bit: 15" in dump and "length of its mask: 7" in dump and "coded mask of bit 12" in dump
+    assert "weights of the filter" in dump
     assert "bound: 0" in dump and "CRC-32 of the values: 4276993775" in dump
     # Nothing is left that has no name.
     assert "payload" not in dump
@@ -61,6 +62,7 @@ def test_the_dump_of_the_document_shows_every_way_of_coding(script: ModuleType) 
     file = read_rcz(script.extract((DOCS / "format.md").read_text(encoding="utf-8")))
     header, (plane, other) = file.header, file.planes
     assert plane.mask is not None and plane.pixels is not None and plane.refinement is not None
+    assert plane.filter and not plane.filter.endswith(b"\0")
     assert plane.residual is not None and any(plane.residual.tiles) and other.stream is not None
     mask = decode_mask(plane.mask[1], header.rows, header.columns)
     chosen = unpack_flags(plane.pixels, mask, header.rows, header.columns)

@@ -51,11 +51,11 @@ def header_of(which: tuple[int, bool, bool, int], **changes: object) -> Header:
 
 
 # Every step of pixel blocks meets every one of residuals, each pair one of the formats, and
-# a refinement either with the mask or without.
+# a refinement either with the mask or without, and so a filter.
 @pytest.mark.parametrize(
-    ("step", "residual", "which", "refined"),
+    ("step", "residual", "which", "refined", "filtered"),
     [
-        (*steps, FORMATS[(n + n // 4) % 4], (n // 2 + n // 4) % 2 == 0)
+        (*steps, FORMATS[(n + n // 4) % 4], (n // 2 + n // 4) % 2 == 0, (n + n // 4) % 2 == 0)
         for n, steps in enumerate(itertools.product(STEPS, RESIDUAL_STEPS))
     ],
 )
@@ -66,12 +66,19 @@ def test_networks(
     residual: int | None,
     which: tuple[int, bool, bool, int],
     refined: bool,
+    filtered: bool,
     masked: bool,
 ) -> None:
-    refined ^= masked
+    refined, filtered = refined ^ masked, filtered ^ masked
     header = header_of(which)
     made = networks_plane(
-        nets, header, masked=masked, refined=refined, step=step, residual=residual
+        nets,
+        header,
+        masked=masked,
+        refined=refined,
+        filtered=filtered,
+        step=step,
+        residual=residual,
     )
     plane = made.plane
     assert len(plane.tiles) == (4 if header.tile_log2 == 6 else 1)
@@ -88,7 +95,10 @@ def test_networks(
     expected = plane.high - scaled if header.inverted else plane.low + scaled
     assert np.unique(expected).size > 50
     elsewhere = ~made.mask & ~made.coded
-    assert np.array_equal(got[elsewhere], expected[elsewhere])
+    if filtered:
+        assert np.mean(got[elsewhere] != expected[elsewhere]) > 0.3
+    else:
+        assert np.array_equal(got[elsewhere], expected[elsewhere])
     if step is not None:
         assert off[made.coded].max() <= step >> 1
 
@@ -104,7 +114,9 @@ def test_mixed_tiles_beside_those_of_huffman_codes(tmp_path: Path) -> None:
     first = RandomNetwork(tmp_path / "2", 2, able, 7)
     nets = Nets(first, RandomNetwork(tmp_path / "1", 1, sets, 8))
     header = header_for()
-    made = networks_plane(nets, header, masked=True, refined=True, step=5, residual=3)
+    made = networks_plane(
+        nets, header, masked=True, refined=True, filtered=True, step=5, residual=3
+    )
     assert made.plane.refinement is not None
     assert 1 in {tile[0] >> 7 for tile in made.plane.tiles}
     assert {tile[0] >> 7 for tile in made.plane.refinement.tiles} == {0}
@@ -200,7 +212,9 @@ def test_jpegls(nets: Nets, bits: int, signed: bool, bound: int) -> None:
 
 def test_frames_of_every_coding_with_unused_bits(nets: Nets) -> None:
     header = header_for(12, frames=4, signed=True)
-    made = networks_plane(nets, header, masked=True, refined=True, step=5, residual=3)
+    made = networks_plane(
+        nets, header, masked=True, refined=True, filtered=True, step=5, residual=3
+    )
     masks = [some_mask(np.random.default_rng(seed)) for seed in (5, 6)]
     pixels = pixel_plane(made.stored, header)
     bits = tuple((bit, encode_mask(mask)) for bit, mask in zip((12, 15), masks, strict=True))

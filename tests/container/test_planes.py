@@ -21,6 +21,7 @@ from radcodec.container.chunks import TAIL_SIZE
 from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 
 from .samples import (
+    FILT,
     HEAD,
     JPEGLS_PLAN,
     JPLS,
@@ -58,6 +59,7 @@ OF_PLANES = {
     "PIXL": PIXL,
     "LATN": LATN,
     "REFN": REFN,
+    "FILT": FILT,
     "RESD": RESD,
     "JPLS": JPLS,
     "UNUS": UNUS,
@@ -75,7 +77,7 @@ def planned(low: int, span: int) -> bytes:
 
 
 def test_layout_of_a_plane_is_the_documented_one() -> None:
-    file = read_rcz(raw_file(HEAD, PLAN, MASK, PIXL, LATN, REFN, RESD, UNUS))
+    file = read_rcz(raw_file(HEAD, PLAN, MASK, PIXL, LATN, REFN, FILT, RESD, UNUS))
     assert file.planes == [
         Plane(
             "networks",
@@ -89,12 +91,13 @@ def test_layout_of_a_plane_is_the_documented_one() -> None:
             (5, b"mask"),
             PixelBlocks(7, b"flags", [b"a", b"", b"bc", b"", b"", b""]),
             Refinement(1, 9, OTHER_MODEL, [b"u", b"v", b"w", b"x", b"y", b"z"]),
+            b"filter",
             Residual(3, [b"x", b"", b"", b"yz", b"", b""]),
             None,
             ((12, b"ab"), (14, b"")),
         )
     ]
-    assert write_rcz(file) == raw_file(HEAD, PLAN, MASK, PIXL, LATN, REFN, RESD, UNUS)
+    assert write_rcz(file) == raw_file(HEAD, PLAN, MASK, PIXL, LATN, REFN, FILT, RESD, UNUS)
 
 
 def test_layout_of_the_other_codings_is_the_documented_one() -> None:
@@ -113,14 +116,14 @@ def test_layout_of_the_other_codings_is_the_documented_one() -> None:
 @pytest.mark.parametrize(
     "order",
     [
-        [PLAN, PIXL, MASK, LATN, REFN, RESD, UNUS],
-        [PLAN, UNUS, MASK, PIXL, LATN, REFN, RESD],
-        [PLAN, MASK, PIXL, UNUS, LATN, REFN, RESD],
-        [PLAN, MASK, PIXL, LATN, UNUS, REFN, RESD],
+        [PLAN, PIXL, MASK, LATN, REFN, FILT, RESD, UNUS],
+        [PLAN, UNUS, MASK, PIXL, LATN, REFN, FILT, RESD],
+        [PLAN, MASK, PIXL, UNUS, LATN, REFN, FILT, RESD],
+        [PLAN, MASK, PIXL, LATN, UNUS, REFN, FILT, RESD],
     ],
 )
 def test_orders_that_are_allowed(order: list[bytes]) -> None:
-    usual = read_rcz(raw_file(HEAD, PLAN, MASK, PIXL, LATN, REFN, RESD, UNUS))
+    usual = read_rcz(raw_file(HEAD, PLAN, MASK, PIXL, LATN, REFN, FILT, RESD, UNUS))
     assert read_rcz(raw_file(HEAD, *order)) == usual
 
 
@@ -142,21 +145,25 @@ def test_orders_that_are_allowed(order: list[bytes]) -> None:
             for chunk in OF_PLANES.values()
         ),
         *(
-            ([HEAD, PLAN, MASK, PIXL, LATN, REFN, RESD, UNUS, chunk], "two|after")
-            for chunk in (MASK, PIXL, LATN, REFN, RESD, UNUS)
+            ([HEAD, PLAN, MASK, PIXL, LATN, REFN, FILT, RESD, UNUS, chunk], "two|after")
+            for chunk in (MASK, PIXL, LATN, REFN, FILT, RESD, UNUS)
         ),
         ([HEAD, PLAN, MASK, MASK, LATN], "two MASK"),
         ([HEAD, PLAN, PIXL, PIXL, LATN], "two PIXL"),
         ([HEAD, PLAN, LATN, LATN], "two LATN"),
         ([HEAD, PLAN, LATN, REFN, REFN], "two REFN"),
+        ([HEAD, PLAN, LATN, FILT, FILT], "two FILT"),
         ([HEAD, PLAN, LATN, RESD, RESD], "two RESD"),
         ([HEAD, PLAN, UNUS, LATN, UNUS], "two UNUS"),
         ([HEAD, JPEGLS_PLAN, JPLS, JPLS], "two JPLS"),
         ([HEAD, PLAN, REFN, LATN], "REFN chunk comes before"),
+        ([HEAD, PLAN, FILT, LATN], "FILT chunk comes before"),
         ([HEAD, PLAN, LATN, MASK], "MASK chunk comes after"),
         ([HEAD, PLAN, LATN, PIXL], "PIXL chunk comes after"),
         ([HEAD, PLAN, RESD, LATN], "LATN chunk comes after"),
-        ([HEAD, PLAN, LATN, RESD, REFN], "REFN chunk comes after"),
+        ([HEAD, PLAN, LATN, RESD, REFN], "REFN chunk comes after the RESD"),
+        ([HEAD, PLAN, LATN, FILT, REFN], "REFN chunk comes after the FILT"),
+        ([HEAD, PLAN, LATN, RESD, FILT], "FILT chunk comes after the RESD"),
         ([HEAD, PIXEL_PLAN, RESD, MASK], "MASK chunk comes after"),
         ([HEAD, PLAN, LATN, PLAN, LATN], "counts 1 planes, but the file has 2"),
         ([HEAD, PLAN, PLAN, LATN], "counts 1 planes, but the file has 2"),
@@ -168,6 +175,7 @@ def test_orders_that_are_allowed(order: list[bytes]) -> None:
         ([HEAD, PLAN, LATN, JPLS], "JPLS.*does not go with the coding networks"),
         ([HEAD, PIXEL_PLAN, LATN, RESD], "LATN.*does not go with the coding pixels"),
         ([HEAD, PIXEL_PLAN, PIXL, RESD], "PIXL.*does not go with the coding pixels"),
+        ([HEAD, PIXEL_PLAN, FILT, RESD], "FILT chunk comes before"),
         ([HEAD, PIXEL_PLAN, RESD, JPLS], "JPLS.*does not go with the coding pixels"),
         ([HEAD, JPEGLS_PLAN, JPLS, RESD], "RESD.*does not go with the coding jpegls"),
         ([HEAD, JPEGLS_PLAN, MASK, JPLS], "MASK.*does not go with the coding jpegls"),
@@ -181,9 +189,9 @@ def test_rules_on_chunks(chunks: list[bytes], message: str) -> None:
         read_rcz(raw_file(*chunks, tail=bool(chunks)))
 
 
-@pytest.mark.parametrize("place", range(2, 9))
+@pytest.mark.parametrize("place", range(2, 10))
 def test_unknown_chunks(place: int) -> None:
-    chunks = [HEAD, PLAN, MASK, PIXL, LATN, REFN, RESD, UNUS, raw_chunk(b"n", b"nothing")]
+    chunks = [HEAD, PLAN, MASK, PIXL, LATN, REFN, FILT, RESD, UNUS, raw_chunk(b"n", b"nothing")]
     usual = read_rcz(raw_file(*chunks))
     with_note = chunks[:place] + [raw_chunk(b"n", b"anything")] * 2 + chunks[place:]
     assert read_rcz(raw_file(*with_note)) == usual

@@ -69,8 +69,8 @@ def test_chunks_are_listed_in_order() -> None:
     data = write_rcz(small_file())
     entries = list_chunks(data)
     assert [e.type for e in entries] == [
-        "HEAD", "dset", "PLAN", "MASK", "PIXL", "LATN", "REFN", "RESD", "UNUS", "PLAN", "MASK",
-        "RESD", "PLAN", "JPLS", "qual", "TAIL",
+        "HEAD", "dset", "PLAN", "MASK", "PIXL", "LATN", "REFN", "FILT", "RESD", "UNUS", "PLAN",
+        "MASK", "RESD", "PLAN", "JPLS", "qual", "TAIL",
     ]  # fmt: skip
     assert entries[0] == ("HEAD", 14, 15)
     assert all(data[e.offset : e.offset + 1] == LETTERS[e.type.encode()] for e in entries)

@@ -25,6 +25,7 @@ from .made import (
     ROWS,
     Nets,
     data_of,
+    decoded_twice,
     file_of,
     header_for,
     jpegls_plane,
@@ -42,7 +43,9 @@ Files = dict[str, bytes]
 def files(nets: Nets) -> Files:
     """Return a file of every coding by name, and one in colour."""
     header = header_for(12, signed=True)
-    made = networks_plane(nets, header, masked=True, refined=True, step=3, residual=5)
+    made = networks_plane(
+        nets, header, masked=True, refined=True, filtered=True, step=3, residual=5
+    )
     unused = tuple((bit, encode_mask(some_mask(np.random.default_rng(bit)))) for bit in (12, 15))
     plane = replace(made.plane, unused=unused)
     whole = replace(file_of(header, [plane], nets.store), dataset=b"DICM" * 40)
@@ -202,6 +205,11 @@ FIELDS = [
     ("networks", "REFN", cut(-1), "is empty"),
     ("networks", "REFN", longer, "bytes behind the tile"),
     ("networks", "REFN", loose(10), "form of a number"),
+    ("networks", "FILT", lambda payload: b"\xff" * 4 + payload[4:], "start as none can"),
+    ("networks", "FILT", lambda payload: payload + b"\0", "end in zero"),
+    ("networks", "FILT", much_longer, "bytes behind the weights"),
+    # Zeros follow what is cut off: other weights, which the residual or the values tell.
+    *(("networks", "FILT", cut(length), "residual|CRC of the values") for length in (0, 40)),
     *(("networks", "RESD", number(0, v), "step of RESD") for v in (0, 65536, 2**32 - 1)),
     ("networks", "RESD", number(0, 2**32 - 1, 1), "lengths of tiles"),
     *(("networks", "RESD", cut(length), "ends early") for length in (0, 1)),
@@ -278,25 +286,29 @@ def test_jpegls_values_of_too_many_bits(nets: Nets, files: Files) -> None:
 
 
 ORDERS = [
-    ("PLAN MASK PIXL LATN REFN RESD UNUS", None),
-    ("PLAN UNUS PIXL MASK LATN t REFN RESD", None),
-    ("PLAN MASK PIXL LATN REFN RESD UNUS qual dset", None),
-    ("dset PLAN MASK LATN PIXL REFN RESD", "behind what needs it"),
-    ("PLAN PIXL LATN MASK REFN RESD", "behind what needs it"),
-    ("PLAN MASK PIXL RESD LATN REFN", "behind what needs it"),
-    ("PLAN MASK PIXL LATN RESD REFN", "behind what needs it"),
-    ("PLAN MASK PIXL REFN LATN RESD", "REFN after LATN"),
-    ("MASK PLAN PIXL LATN REFN RESD", "of no plane"),
-    ("PLAN MASK PIXL LATN REFN qual RESD", "of no plane"),
-    ("PLAN MASK MASK PIXL LATN REFN RESD", "second one"),
-    ("PLAN MASK PIXL LATN REFN RESD UNUS UNUS", "second one"),
-    ("PLAN MASK PIXL LATN REFN RESD qual qual", "twice"),
-    ("PLAN MASK PIXL LATN REFN RESD HEAD", "twice"),
-    ("PLAN MASK PIXL LATN REFN RESD 1", "type of a chunk"),
-    ("PLAN MASK PIXL LATN REFN RESD X", "critical chunk"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD UNUS", None),
+    ("PLAN UNUS PIXL MASK LATN t REFN FILT RESD", None),
+    ("PLAN MASK PIXL LATN REFN FILT RESD UNUS qual dset", None),
+    ("dset PLAN MASK LATN PIXL REFN FILT RESD", "behind what needs it"),
+    ("PLAN PIXL LATN MASK REFN FILT RESD", "behind what needs it"),
+    ("PLAN MASK PIXL RESD LATN REFN FILT", "behind what needs it"),
+    ("PLAN MASK PIXL LATN RESD REFN FILT", "behind what needs it"),
+    ("PLAN MASK PIXL LATN REFN RESD FILT", "behind what needs it"),
+    ("PLAN MASK PIXL LATN FILT REFN RESD", "behind what needs it"),
+    ("PLAN MASK PIXL FILT LATN REFN RESD", "FILT after LATN"),
+    ("PLAN MASK PIXL REFN LATN FILT RESD", "REFN after LATN"),
+    ("MASK PLAN PIXL LATN REFN FILT RESD", "of no plane"),
+    ("PLAN MASK PIXL LATN REFN FILT qual RESD", "of no plane"),
+    ("PLAN MASK MASK PIXL LATN REFN FILT RESD", "second one"),
+    ("PLAN MASK PIXL LATN REFN FILT FILT RESD", "second one"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD UNUS UNUS", "second one"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD qual qual", "twice"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD HEAD", "twice"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD 1", "type of a chunk"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD X", "critical chunk"),
     ("PLAN MASK PIXL RESD", "missing"),
-    ("PLAN MASK PIXL LATN REFN RESD JPLS", "another coding"),
-    ("PLAN MASK PIXL LATN REFN RESD PLAN", "number of planes|missing"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD JPLS", "another coding"),
+    ("PLAN MASK PIXL LATN REFN FILT RESD PLAN", "number of planes|missing"),
     ("", "number of planes"),
 ]
 
@@ -348,7 +360,8 @@ def refused_streams(nets: Nets, plane: Plane, place: str, rule: str) -> None:
 @pytest.fixture(scope="module")
 def plane(nets: Nets) -> Plane:
     """Return a plane with all kinds of streams."""
-    made = networks_plane(nets, header_for(12, signed=True), masked=True, step=3, residual=5)
+    header = header_for(12, signed=True)
+    made = networks_plane(nets, header, masked=True, filtered=True, step=3, residual=5)
     return made.plane
 
 
@@ -368,6 +381,34 @@ def test_bytes_behind_streams(nets: Nets, plane: Plane, tail: bytes, rule: str, 
     tiles = [tile + tail * (n == place) for n, tile in enumerate(residual.tiles)]
     broken = replace(plane, residual=replace(residual, tiles=tiles))
     refused_streams(nets, broken, "residuals", rule)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        *((lambda stream, tail=tail: stream + tail, rule) for tail, rule in TAILS),
+        (lambda stream: b"\xff" * 4 + stream[4:], "as none can"),
+        (lambda _: b"\xff" * 4, "as none can"),
+        (lambda _: b"\0", "in zero"),
+        # Eight shifts are more than decisions without any own weights take.
+        (lambda _: bytes(12) + b"\1", "behind the weights"),
+    ],
+)
+@pytest.mark.parametrize("refined", [False, True])
+def test_streams_of_weights(nets: Nets, refined: bool, change: Change, rule: str) -> None:
+    header = header_for(12, signed=True)
+    plane = networks_plane(nets, header, refined=refined, filtered=True).plane
+    assert plane.filter is not None
+    broken = replace(plane, filter=change(plane.filter))
+    refused_streams(nets, broken, "filter", rule)
+
+
+def test_weights_that_take_no_bytes(nets: Nets) -> None:
+    """They are all zero, and leave the image as it is."""
+    header = header_for()
+    plane = networks_plane(nets, header, refined=True).plane
+    got = decoded_twice(nets, header, replace(plane, filter=b""))
+    assert np.array_equal(got, decoded_twice(nets, header, plane))
 
 
 @pytest.mark.parametrize("stream", [b"\1", b"\xff\xff\xff\xff", b"abcde"])
@@ -403,19 +444,28 @@ def test_a_residual_without_values_in_use(nets: Nets, plane: Plane) -> None:
     refused_streams(nets, broken, "residuals", "no value is in use")
 
 
+def damage(stream: bytes, rng: np.random.Generator, *, shorter: bool) -> bytes:
+    """Change a byte of a stream, and cut it off where asked."""
+    changed = bytearray(stream)
+    changed[rng.integers(len(changed))] ^= int(rng.integers(1, 256))
+    return bytes(changed[: rng.integers(len(changed) // 2, len(changed))] if shorter else changed)
+
+
 @pytest.mark.parametrize("seed", range(24))
-@pytest.mark.parametrize("part", ["pixels", "residual"])
+@pytest.mark.parametrize("part", ["pixels", "residual", "filter"])
 def test_damaged_streams_are_refused_by_both_or_by_none(
     nets: Nets, plane: Plane, part: str, seed: int
 ) -> None:
     rng, header = np.random.default_rng(seed), header_for(12, signed=True)
-    chunk: PixelBlocks | Residual = getattr(plane, part)
-    tile = bytearray(chunk.tiles[2])
-    tile[rng.integers(len(tile))] ^= int(rng.integers(1, 256))
-    changed = bytes(tile[: rng.integers(len(tile) // 2, len(tile))]) if seed % 2 else bytes(tile)
-    tiles = [*chunk.tiles[:2], changed, chunk.tiles[3]]
-    # Without what hides the pixel blocks.
-    parts = {"residual": None, part: replace(chunk, tiles=tiles)}
+    chunk: PixelBlocks | Residual | bytes = getattr(plane, part)
+    damaged: PixelBlocks | Residual | bytes
+    if isinstance(chunk, bytes):
+        damaged = damage(chunk, rng, shorter=seed % 2 == 1)
+    else:
+        changed = damage(chunk.tiles[2], rng, shorter=seed % 2 == 1)
+        damaged = replace(chunk, tiles=[*chunk.tiles[:2], changed, chunk.tiles[3]])
+    # Without what hides the pixel blocks and the filter.
+    parts = {"residual": None, part: damaged}
     broken = replace(plane, **parts)  # type: ignore[arg-type]
     try:
         wanted = decode_plane(broken, header, 0, nets.store)

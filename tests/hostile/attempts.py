@@ -18,8 +18,8 @@ from radcodec.reading.dicom import DicomSource
 
 #: A chunk: the name of its type, or a letter that has none, and its payload.
 Chunk = tuple[bytes, bytes]
-NAMES = b"HEAD PLAN MASK PIXL LATN REFN RESD JPLS UNUS dset qual TAIL".split()
-LETTER_OF = dict(zip(NAMES, (bytes([letter]) for letter in b"HPMBLFRJUdqT"), strict=True))
+NAMES = b"HEAD PLAN MASK PIXL LATN REFN FILT RESD JPLS UNUS dset qual TAIL".split()
+LETTER_OF = dict(zip(NAMES, (bytes([letter]) for letter in b"HPMBLFWRJUdqT"), strict=True))
 NAME_OF = {letter: name for name, letter in LETTER_OF.items()}
 #: Small files need no more, so that a claim that is out of all proportion is refused at once.
 LIMITS = Limits(memory=700 * 2**20)

@@ -27,6 +27,7 @@ from radcodec.codec import compress_source
 from radcodec.codec.decoder import checksum_of, decode_plane
 from radcodec.codec.residuals import pack_residuals
 from radcodec.container.rcz import read_rcz, write_rcz
+from radcodec.entropy.filter_weights import CLASSES, encode_weights, inputs_of
 from radcodec.entropy.mask import decode_mask
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
@@ -34,7 +35,17 @@ from radcodec.reading.dicom import DicomSource
 from tests.reading.built import described, written
 
 #: What the compressor is asked for, by the kind of file that comes of it.
-RCZ_KINDS = ("networks", "refined", "residual", "pixels", "jpegls", "rgb", "frames", "unused")
+RCZ_KINDS = (
+    "networks",
+    "refined",
+    "filtered",
+    "residual",
+    "pixels",
+    "jpegls",
+    "rgb",
+    "frames",
+    "unused",
+)
 DICOM_KINDS = (
     "explicit",
     "implicit",
@@ -160,6 +171,8 @@ def rcz(kind: str) -> bytes:
     """Return a small .rcz file of one of `RCZ_KINDS`, with a data set."""
     if kind == "residual":
         return _with_residual(rcz("networks"), scan().astype(np.int32))
+    if kind == "filtered":
+        return _with_filter(rcz("refined"))
     pixels: NDArray[np.integer] = scan()[None]
     bound, depth = None, 2
     if kind == "refined":
@@ -188,6 +201,20 @@ def rcz(kind: str) -> bytes:
             refine=kind == "refined",
         )
     return out.getvalue()
+
+
+def _with_filter(data: bytes) -> bytes:
+    """Put a filter of random weights into a file of one frame in two layers."""
+    file = read_rcz(data)
+    (plane,), header = file.planes, file.header
+    random = np.random.default_rng(1)
+    weights = np.zeros((CLASSES, inputs_of(True)), np.int32)
+    weights[5:], weights[20:, 3:9] = random.integers(-9, 9, weights.shape[1]) * 4, -100
+    whole = replace(plane, filter=encode_weights(weights, 2))
+    decoded = decode_plane(whole, header, 0, ModelStore())
+    assert not np.array_equal(decoded, decode_plane(plane, header, 0, ModelStore()))
+    whole = replace(whole, checksum=checksum_of(decoded))
+    return write_rcz(replace(file, planes=[whole], quality=None))
 
 
 def _with_residual(data: bytes, stored: NDArray[np.int32]) -> bytes:

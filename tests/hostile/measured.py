@@ -20,6 +20,7 @@ from radcodec.container.header import Header
 from radcodec.container.layers import MODEL_ID_LENGTH, PixelBlocks, Refinement, Residual
 from radcodec.container.limits import Limits
 from radcodec.container.planes import Plane, pack_plane
+from radcodec.entropy.filter_weights import CLASSES, encode_weights, inputs_of
 from radcodec.network.store import ModelStore
 from tests.reading.built import described, written
 
@@ -65,6 +66,7 @@ def _full(rows: int, columns: int, tile_log2: int) -> bytes:
         mask=(0, b""),
         pixels=PixelBlocks(1, b"\x80", [b""] * count),
         refinement=Refinement(1, 0, ids[1], [b"\0\0"] * count),
+        filter=encode_weights(np.full((CLASSES, inputs_of(True)), 9, np.int32), 0),
         residual=Residual(1, [b""] * count),
         unused=((12, b""), (15, b"\x80")),
     )

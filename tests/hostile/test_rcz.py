@@ -19,7 +19,7 @@ from .made import RCZ_KINDS, rcz
 #: Changes to a byte: its ends, and bits that lengths and counts feel.
 CHANGES = (0x01, 0x10, 0x80, 0xFF)
 #: Where the only stream begins in payloads.
-STREAMS = {b"RESD": 1, b"LATN": 0, b"REFN": 10, b"MASK": 1}
+STREAMS = {b"RESD": 1, b"LATN": 0, b"REFN": 10, b"FILT": 0, b"MASK": 1}
 
 
 @pytest.mark.parametrize("kind", RCZ_KINDS)
@@ -30,7 +30,7 @@ def test_the_samples_decode(kind: str) -> None:
 
 def test_every_part_of_the_format_is_among_the_samples() -> None:
     there = {name for kind in RCZ_KINDS for name, _ in split(rcz(kind))}
-    parts = "HEAD dset PLAN MASK PIXL LATN REFN RESD JPLS UNUS qual"
+    parts = "HEAD dset PLAN MASK PIXL LATN REFN FILT RESD JPLS UNUS qual"
     assert there == {part.encode() for part in parts.split()}
 
 
@@ -113,7 +113,7 @@ def _mutated(draw: st.DrawFn, chunks: list[Chunk]) -> list[Chunk]:
     index = draw(st.integers(0, len(chunks) - 1)) if chunks else 0
     how = draw(st.sampled_from(["number", "number", "move", "drop", "double", "add", "cut"]))
     if not chunks or how == "add":
-        names = st.sampled_from([b"PLAN", b"MASK", b"RESD", b"JPLS", b"x", b"X", b"TAIL"])
+        names = st.sampled_from([b"PLAN", b"MASK", b"FILT", b"RESD", b"JPLS", b"x", b"X", b"TAIL"])
         added = (draw(names), draw(st.binary(max_size=40)))
         return [*chunks[:index], added, *chunks[index:]]
     name, payload = chunks[index]

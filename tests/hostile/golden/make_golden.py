@@ -19,7 +19,7 @@ from radcodec.network.store import ModelStore
 
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "errors.json"
-SIGNATURE = b"\x89RCZ\r\n\x1a\n\0\6" + bytes(4)
+SIGNATURE = b"\x89RCZ\r\n\x1a\n\0\7" + bytes(4)
 SIDE = 8
 
 
