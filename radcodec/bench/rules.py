@@ -23,7 +23,7 @@ from radcodec.reading.image import GreyImage
 from radcodec.training.data import middle_of
 
 #: Ratios of the refinement's step to the first layer's that are tried.
-RATIOS = (0.5, 0.8, 1.2)
+RATIOS = (0.12, 0.25, 0.5, 0.8, 1.2)
 #: Levels that make a curve.
 LEVELS = (0, 40, 80, 115, 150, 190, 235)
 #: Rates in bits per pixel at which plans are compared.

@@ -90,6 +90,8 @@ def plans_for(
 
 #: How many times a rate may be off where a plan is tried that the rules take at another.
 NEAR = 2.0
+#: Bits per pixel up to which that is done: above, what is near differs little.
+COMPARED = 0.5
 #: Part of a size above which a filter is compared with none.
 MUCH = 0.01
 #: What twice the bytes are worth, in dB, where sizes are not quite the same.
@@ -227,8 +229,9 @@ class Search:
 
     def _is_near(self, number: int, bpp: float) -> bool:
         """Whether the rules take a plan at a rate, or not far from it."""
-        low = self.plans[number - 1][0] if number else 0.0
-        return low / NEAR <= bpp <= self.plans[number][0] * NEAR
+        low, high = self.plans[number - 1][0] if number else 0.0, self.plans[number][0]
+        near = NEAR if bpp <= COMPARED else 1.0
+        return low / near <= bpp <= high * near
 
     def _bare(self, found: tuple[Encoder, int], wanted: float) -> tuple[Encoder, int]:
         """The file found, or one without a filter, where a filter takes much of the size.
