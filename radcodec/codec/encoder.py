@@ -363,7 +363,8 @@ class Encoder:
 
         level = closest_level(plain, wanted)
         spent = self.size(level) - plain(level)
-        return closest_level(plain, wanted - spent) if spent else level
+        # A size may be out of reach, and less than what a filter takes.
+        return closest_level(plain, max(wanted - spent, wanted / 2)) if spent else level
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""

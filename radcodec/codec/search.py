@@ -90,8 +90,9 @@ def plans_for(
 
 #: How many times a rate may be off where a plan is tried that the rules take at another.
 NEAR = 2.0
-#: Bits per pixel up to which that is done: above, what is near differs little.
-COMPARED = 0.5
+#: Bits per pixel up to which that is done, and pixels up to which it always is: at higher rates
+#: plans that are near differ less, and large images take long.
+COMPARED, SMALL = 0.5, 2**19
 #: Part of a size above which a filter is compared with none.
 MUCH = 0.01
 #: What twice the bytes are worth, in dB, where sizes are not quite the same.
@@ -230,7 +231,8 @@ class Search:
     def _is_near(self, number: int, bpp: float) -> bool:
         """Whether the rules take a plan at a rate, or not far from it."""
         low, high = self.plans[number - 1][0] if number else 0.0, self.plans[number][0]
-        near = NEAR if bpp <= COMPARED else 1.0
+        small = self.prepared.image.stored.size <= SMALL
+        near = NEAR if small or bpp <= COMPARED else 1.0
         return low / near <= bpp <= high * near
 
     def _bare(self, found: tuple[Encoder, int], wanted: float) -> tuple[Encoder, int]:

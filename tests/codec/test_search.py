@@ -33,7 +33,7 @@ def _compress(image: GreyImage, models: ModelStore, kind: TargetKind, value: flo
     return compress(image, target=Target(kind, value), models=models)
 
 
-@pytest.mark.parametrize("share", [0.03, 0.35, 0.65, 0.97])
+@pytest.mark.parametrize("share", [0.03, 0.35, 0.65, 0.99])
 def test_ratios_and_rates_are_met(
     models: ModelStore, bare: GreyImage, search: Search, share: float
 ) -> None:
