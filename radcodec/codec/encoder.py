@@ -262,6 +262,11 @@ class Encoder:
         other._plain, other._passes, other._octave = self._plain, self._passes, octave
         return other
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all levels have the pixel blocks of one octave."""
+        return self._octave is not None
+
     def unfiltered(self) -> Encoder:
         """The same without filters at any level."""
         other = Encoder(self.base, self.plan, filtering=False)

@@ -221,12 +221,17 @@ class Search:
         bpp = self._bpp(wanted)
         place = self._place(bpp)
         by_distance = sorted(range(len(self.plans)), key=lambda n: abs(n - place))
-        tried = [self._by_plan(n, wanted) for n in by_distance if self._is_near(n, bpp)]
-        found = [one for one in tried if one is not None]
-        if found:
-            return self._bare(max(found, key=lambda one: self._worth(one, wanted)), wanted)
-        rest = (self._by_plan(n, wanted) for n in by_distance if not self._is_near(n, bpp))
-        return next((one for one in rest if one is not None), None)
+        near = [n for n in by_distance if self._is_near(n, bpp)]
+        found = [one for n in near if (one := self._by_plan(n, wanted)) is not None]
+        for number in by_distance:
+            # Where blocks of pixels had to be settled for the size, another plan may do without.
+            if any(not encoder.is_settled for encoder, _ in found):
+                break
+            if number not in near and (other := self._by_plan(number, wanted)) is not None:
+                found.append(other)
+        if not found:
+            return None
+        return self._bare(max(found, key=lambda one: self._worth(one, wanted)), wanted)
 
     def _is_near(self, number: int, bpp: float) -> bool:
         """Whether the rules take a plan at a rate, or not far from it."""
