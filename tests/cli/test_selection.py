@@ -182,7 +182,8 @@ def test_reduced_images(slice_file: Path, tmp_path: Path, factor: int) -> None:
     assert small.shape == (128 // factor, 128 // factor)
     # A first glance, without refinement: near the means of the whole, not equal to them.
     means = reduced(_png(slice_file.with_name("whole.png")), factor)
-    assert np.abs(small - means).mean() < 0.02 * np.ptp(means)
+    # The first layer alone is coarse where files are large.
+    assert np.abs(small - means).mean() < 0.05 * np.ptp(means)
     part = tmp_path / "part.png"
     words = ("--raw", "--reduce", str(factor), "--region", "32,64,96,128")
     done("decompress", slice_file, *words, "-o", part)
