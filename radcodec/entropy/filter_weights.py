@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.entropy.compiled import compiled
 from radcodec.entropy.rangecoder import (
     IMPOSSIBLE_START,
     SPARE_BYTES,
@@ -18,13 +17,8 @@ from radcodec.entropy.rangecoder import (
     new_encoder,
     taken,
 )
-from radcodec.entropy.residual_bits import (
-    NUMBER_CONTEXTS,
-    code_bit,
-    code_even,
-    code_number,
-    new_contexts,
-)
+from radcodec.entropy.residual_bits import code_even, new_contexts
+from radcodec.entropy.residual_head import KIND_CONTEXTS, code_weights
 from radcodec.errors import CorruptError
 
 #: Classes of activity.
@@ -36,10 +30,8 @@ NEIGHBOURS, TONES, CHANGES = 12, 9, 3
 LARGEST_WEIGHT = 2047
 #: Bits of the number that says by what power of two all weights can be divided.
 SHIFT_BITS = 2
-# Contexts: whether a class has its own weights; for each kind of input whether a weight differs
-# from the one before, the sign of the difference, its size.
-_KIND_CONTEXTS = 2 + NUMBER_CONTEXTS
-_CONTEXTS = 1 + 3 * _KIND_CONTEXTS
+# Of weights of three kinds.
+_CONTEXTS = 1 + 3 * KIND_CONTEXTS
 #: Most bytes that one weight can take, with room to spare: it is coded in at most 38 decisions,
 #: each of which takes less than twelve bits.
 _MOST_BYTES = 64
@@ -50,39 +42,18 @@ def inputs_of(refined: bool) -> int:
     return NEIGHBOURS + TONES + (CHANGES if refined else 0)
 
 
-@compiled
 def _code(
     coder: NDArray[np.int64],
     data: NDArray[np.uint8],
-    contexts: NDArray[np.int32],
     weights: NDArray[np.int32],
     shift: int,
     encoding: bool,
-) -> int:
-    """Code weights, shape (classes, inputs), or fill them; return the shift."""
-    groups, inputs = weights.shape
+) -> None:
+    """Code shift and weights, shape (classes, inputs), or fill the weights."""
+    kinds = np.repeat(np.arange(3), (NEIGHBOURS, TONES, CHANGES))[: weights.shape[1]]
     shift = code_even(coder, data, SHIFT_BITS, shift, encoding)
-    before = np.zeros(inputs, dtype=np.int64)
-    for group in range(groups):
-        own = 0
-        if encoding:
-            for k in range(inputs):
-                own = 1 if weights[group, k] != before[k] else own
-        if code_bit(coder, data, contexts, 0, own, encoding) != 0:
-            for k in range(inputs):
-                kind = 0 if k < NEIGHBOURS else 1 if k < NEIGHBOURS + TONES else 2
-                place = 1 + kind * _KIND_CONTEXTS
-                more = (weights[group, k] - before[k]) >> shift if encoding else 0
-                if code_bit(coder, data, contexts, place, 1 if more != 0 else 0, encoding) == 0:
-                    continue
-                negative = code_bit(
-                    coder, data, contexts, place + 1, 1 if more < 0 else 0, encoding
-                )
-                size = code_number(coder, data, contexts, place + 2, abs(more), encoding) << shift
-                found = before[k] + (-size if negative != 0 else size)
-                before[k] = min(max(found, -LARGEST_WEIGHT), LARGEST_WEIGHT)
-        weights[group] = before
-    return shift
+    contexts = new_contexts(_CONTEXTS)
+    code_weights(coder, data, contexts, weights, kinds, LARGEST_WEIGHT, shift, encoding)
 
 
 def encode_weights(weights: NDArray[np.int32], shift: int) -> bytes:
@@ -102,7 +73,7 @@ def encode_weights(weights: NDArray[np.int32], shift: int) -> bytes:
     """
     out = np.empty(weights.size * _MOST_BYTES + SPARE_BYTES, dtype=np.uint8)
     coder = new_encoder()
-    _code(coder, out, new_contexts(_CONTEXTS), np.array(weights, dtype=np.int32), shift, True)
+    _code(coder, out, np.array(weights, dtype=np.int32), shift, True)
     size = finish(coder, out)
     return out[1:size].tobytes().rstrip(b"\0")
 
@@ -131,7 +102,7 @@ def decode_weights(data: bytes, refined: bool) -> NDArray[np.int32]:
     stream = np.array(bytearray(data), dtype=np.uint8)
     coder = new_decoder(stream)
     weights = np.zeros((CLASSES, inputs_of(refined)), dtype=np.int32)
-    _code(coder, stream, new_contexts(_CONTEXTS), weights, 0, False)
+    _code(coder, stream, weights, 0, False)
     if len(data) > taken(coder):
         raise CorruptError("filter: bytes behind the weights; get a new copy of the file")
     return weights

@@ -22,6 +22,7 @@ from radcodec.entropy.rangecoder import (
 from radcodec.entropy.residual_bits import new_contexts
 from radcodec.entropy.residual_fit import fit
 from radcodec.entropy.residual_head import (
+    LARGEST_WEIGHT,
     PALETTE_CONTEXTS,
     WEIGHT_CONTEXTS,
     code_palette,
@@ -148,12 +149,21 @@ def decode_residual(
     if palette is not None:
         step, low, high = 1, 0, count - 1
     weights = np.zeros(_shape_of_weights(base is not None), dtype=np.int32)
-    code_weights(coder, stream, new_contexts(WEIGHT_CONTEXTS), weights, False)
+    _code_weights(coder, stream, weights, False)
     _walk(coder, stream, tile, around, background, weights, (step, low, high), False, 0)
     if len(data) > taken(coder):
         raise CorruptError("residuals: bytes behind the values; get a new copy of the file")
     restored[coded] = (tile if palette is None else palette[tile])[coded]
     return restored
+
+
+def _code_weights(
+    coder: NDArray[np.int64], data: NDArray[np.uint8], weights: NDArray[np.int32], encoding: bool
+) -> None:
+    """Code the weights of all classes, or fill them."""
+    kinds = np.zeros(weights.shape[1], dtype=np.int64)
+    contexts = new_contexts(WEIGHT_CONTEXTS)
+    code_weights(coder, data, contexts, weights, kinds, LARGEST_WEIGHT, 0, encoding)
 
 
 def _shape_of_weights(has_base: bool) -> tuple[int, int]:
@@ -227,7 +237,7 @@ def _encode(
         out = np.empty(head + room, dtype=np.uint8)
         coder, trial = new_encoder(), tile.copy()
         code_palette(coder, out, new_contexts(PALETTE_CONTEXTS), used, low, high, True)
-        code_weights(coder, out, new_contexts(WEIGHT_CONTEXTS), weights, True)
+        _code_weights(coder, out, weights, True)
         if _walk(coder, out, trial, base, known, weights, limits, True, rounding):
             break
         room *= 2

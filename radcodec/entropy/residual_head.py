@@ -12,8 +12,11 @@ from radcodec.entropy.residual_bits import NUMBER_CONTEXTS, code_bit, code_numbe
 LARGEST_WEIGHT = 4095
 #: Contexts of the values in use: are they listed, two of "the same gap again", and the gap.
 PALETTE_CONTEXTS = 3 + NUMBER_CONTEXTS
-#: Contexts of the weights: has a class its own, does a weight differ, its sign, its size.
-WEIGHT_CONTEXTS = 3 + NUMBER_CONTEXTS
+#: Contexts of weights of one kind: does one differ, its sign, its size.  Before all kinds comes one
+#: more: has a class its own.
+KIND_CONTEXTS = 2 + NUMBER_CONTEXTS
+#: Contexts of the weights of residuals, which are of one kind.
+WEIGHT_CONTEXTS = 1 + KIND_CONTEXTS
 
 
 @compiled
@@ -61,9 +64,22 @@ def code_weights(
     data: NDArray[np.uint8],
     contexts: NDArray[np.int32],
     weights: NDArray[np.int32],
+    kinds: NDArray[np.int64],
+    largest: int,
+    shift: int,
     encoding: bool,
 ) -> None:
-    """Code weights, shape (classes, taps), or fill them."""
+    """Code weights, shape (classes, taps), or fill them.
+
+    Parameters
+    ----------
+    kinds : ndarray of int64, shape (taps,)
+        Kind of each weight, from 0, which has contexts of its own.
+    largest : int
+        Largest magnitude of a weight.
+    shift : int
+        Weights are multiples of 2**shift.
+    """
     groups, taps = weights.shape
     before = np.zeros(taps, dtype=np.int64)
     for group in range(groups):
@@ -73,11 +89,13 @@ def code_weights(
                 own = 1 if weights[group, k] != before[k] else own
         if code_bit(coder, data, contexts, 0, own, encoding) != 0:
             for k in range(taps):
-                more = weights[group, k] - before[k] if encoding else 0
-                if code_bit(coder, data, contexts, 1, 1 if more != 0 else 0, encoding) == 0:
+                place = 1 + kinds[k] * KIND_CONTEXTS
+                more = (weights[group, k] - before[k]) >> shift if encoding else 0
+                if code_bit(coder, data, contexts, place, 1 if more != 0 else 0, encoding) == 0:
                     continue
-                negative = code_bit(coder, data, contexts, 2, 1 if more < 0 else 0, encoding)
-                size = code_number(coder, data, contexts, 3, abs(more), encoding)
+                sign = 1 if more < 0 else 0
+                negative = code_bit(coder, data, contexts, place + 1, sign, encoding)
+                size = code_number(coder, data, contexts, place + 2, abs(more), encoding) << shift
                 found = before[k] + (-size if negative != 0 else size)
-                before[k] = min(max(found, -LARGEST_WEIGHT), LARGEST_WEIGHT)
+                before[k] = min(max(found, -largest), largest)
         weights[group] = before

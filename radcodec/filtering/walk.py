@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.compiled import compiled, inner
 from radcodec.entropy.filter_weights import CHANGES, CLASSES, NEIGHBOURS, TONES
+from radcodec.entropy.residual_walk import half_octaves
 
 #: Pixels that a filter reaches over on each side.
 MARGIN = 3
@@ -42,13 +43,7 @@ def _activity(
 @inner
 def _class_of(total: int, bits: int) -> int:
     """Class of the activities of 3 x 3 pixels: two for each doubling."""
-    value = (total << 16) >> bits
-    if value < 4:
-        return value
-    log = 2
-    while value >> (log + 1) > 0:
-        log += 1
-    return min(2 * log + ((value >> (log - 1)) & 1), CLASSES - 1)
+    return min(half_octaves((total << 16) >> bits), CLASSES - 1)
 
 
 @inner

@@ -2,7 +2,8 @@
 
 Three kinds of source are read: a folder with an ``index.csv`` (columns file, split,
 modality, and optionally offset) of lossless JPEG XL images, any folder of DICOM and PNG
-files, or a pack of parts of images; see `pack`.  Every image passes the same background and intensity stages as in use.
+files, or a pack of parts of images; see `pack`.  Every image passes the same background and
+intensity stages as in use.
 """
 
 from __future__ import annotations
