@@ -24,6 +24,8 @@ from radcodec.training.data import middle_of
 
 #: Ratios of the refinement's step to the first layer's that are tried.
 RATIOS = (0.12, 0.25, 0.5, 0.8, 1.2)
+#: Modality whose compressors may serve another one (docs/experiments.md).
+LENDER = "mr"
 #: Levels that make a curve.
 LEVELS = (0, 40, 80, 115, 150, 190, 235)
 #: Rates in bits per pixel at which plans are compared.
@@ -44,11 +46,18 @@ SIDE = 1024
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def candidates(depths: list[int], wide: Sequence[int] = ()) -> list[Plan]:
-    """Plans worth trying with the depths at hand: depth 4 leaves too much to refine."""
+def candidates(depths: list[int], wide: Sequence[int] = (), lent: Sequence[int] = ()) -> list[Plan]:
+    """Plans worth trying with the depths at hand: depth 4 leaves too much to refine.
+
+    Of depths `lent` there are compressors of another modality too.
+    """
     plans = [Plan(depth) for depth in depths] + [Plan(depth, wide=True) for depth in wide]
     if 1 in depths:
         plans += [Plan(depth, ratio) for depth in depths if 1 < depth < 4 for ratio in RATIOS]
+        # Those of other depths gained nothing.
+        plans += [
+            Plan(2, ratio, served=LENDER) for ratio in (None, *RATIOS) if 2 in lent and 2 in depths
+        ]
     return plans
 
 
@@ -62,7 +71,9 @@ def curves_of(
     for plan in plans:
         base = plan.base
         if base not in bases:
-            bases[base] = BaseEncoder(prepared, modality, plan.depth, models, wide=plan.wide)
+            bases[base] = BaseEncoder(
+                prepared, modality, plan.depth, models, wide=plan.wide, served=plan.served
+            )
         encoder = Encoder(bases[base], plan)
         levels = [level for level in reversed(LEVELS) if not _mostly_pixels(encoder, level)]
         if len(levels) < 2:
@@ -139,6 +150,7 @@ def _as_json(rule: list[tuple[float, Plan]]) -> list[dict[str, Any]]:
             "depth": plan.depth,
             "refinement_step_ratio": plan.ratio,
             **({"wide": True} if plan.wide else {}),
+            **({"compressor": plan.served} if plan.served else {}),
         }
         for top, plan in rule
     ]
@@ -208,7 +220,8 @@ def write_rules(
     for modality in sorted({source.modality for source in sources}):
         images = [_middle(source.read()) for source in sources if source.modality == modality]
         network = network_of(modality, store.compressors()[0].depth, store)
-        plans = candidates(store.depths(network), store.depths(network, wide=True))
+        lent = [] if network == LENDER else store.depths(LENDER)
+        plans = candidates(store.depths(network), store.depths(network, wide=True), lent)
         curves = [curves_of(image, modality, plans, store) for image in images]
         lost = regrets(curves, plans)
         rule = segments(lost, plans)

@@ -94,6 +94,8 @@ class BaseEncoder:
         Where the networks are.
     wide : bool
         Whether to take the networks of many latents.
+    served : str or None
+        Modality whose compressors to take; None for those of `modality`.
     worth : float
         See `LayerEncoder`; refinements take the same.
     """
@@ -106,13 +108,15 @@ class BaseEncoder:
         models: ModelStore,
         *,
         wide: bool = False,
+        served: str | None = None,
         worth: float = WORTH,
     ) -> None:
-        self.prepared, self.modality, self.models = prepared, modality, models
+        self.prepared, self.models = prepared, models
+        self.served = served or modality
         self.worth = worth
         self.header = header_of(prepared.image, modality)
         self.grid = self.header.grid(depth)
-        self._networks = _networks(modality, depth, models, wide=wide)
+        self._networks = _networks(self.served, depth, models, wide=wide)
         self.layer = self.layer_of(prepared.unit, prepared.mask)
 
     def layer_of(
@@ -152,7 +156,7 @@ class _Pass:
         """What the first layer leaves at a level, to be coded; the latest is kept."""
         if self._refining is None or self._refining[0] != base_level:
             base = self.base
-            compressor, decompressor = _networks(base.modality, REFINING_DEPTH, base.models)
+            compressor, decompressor = _networks(base.served, REFINING_DEPTH, base.models)
             coded = self.layer.decoded(base_level).clamped()
             unit = coded.values.astype(np.float32) / np.float32(1 << coded.fraction_bits)
             plane = self.unit - unit + np.float32(MID_GREY)

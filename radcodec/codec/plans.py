@@ -32,11 +32,15 @@ class Plan:
         there is no refinement.
     wide : bool
         Whether the first layer is of networks with so many latents that nothing is left to refine.
+    served : str or None
+        Modality whose compressors code the image; None for those of its own.  Decompressors
+        are the same for all, so that a file does not tell.
     """
 
     depth: int
     ratio: float | None = None
     wide: bool = False
+    served: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a plan that no file can follow."""
@@ -113,6 +117,12 @@ def _ratio(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
+def _name(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{value} is no modality")
+    return value
+
+
 def _steps(values: list[float]) -> list[float]:
     steps = [float(value) for value in values]
     if len(steps) != len(QUALITIES) or min(steps) <= 0:
@@ -141,6 +151,7 @@ def load_rules(folder: Path) -> Rules:
                         int(entry["depth"]),
                         _ratio(entry["refinement_step_ratio"]),
                         bool(entry.get("wide", False)),
+                        _name(entry.get("compressor")),
                     ),
                 )
                 for entry in entries

@@ -71,6 +71,7 @@ def plans_for(
         for top, plan in known
         if plan.depth in (wide if plan.wide else have)
         and (plan.ratio is None or REFINING_DEPTH in have)
+        and _lent(plan, models)
     ]
     if depth is not None:
         usable = [(top, plan) for top, plan in usable if plan.depth == depth]
@@ -88,6 +89,14 @@ def plans_for(
     return usable
 
 
+def _lent(plan: Plan, models: ModelStore) -> bool:
+    """Whether the compressors that a plan takes from another modality are there."""
+    if plan.served is None:
+        return True
+    refined = plan.ratio is None or REFINING_DEPTH in models.depths(plan.served)
+    return refined and plan.depth in models.depths(plan.served, wide=plan.wide)
+
+
 #: How many times a rate may be off where a plan is tried that the rules take at another.
 NEAR = 2.0
 #: Bits per pixel up to which that is done, and pixels up to which it always is: at higher rates
@@ -95,8 +104,10 @@ NEAR = 2.0
 COMPARED, SMALL = 0.5, 2**19
 #: Part of a size above which a filter is compared with none.
 MUCH = 0.01
-#: What twice the bytes are worth, in dB, where sizes are not quite the same.
-OCTAVE_WORTH = 4.0
+#: What twice the bytes are worth, in dB, where an image does not tell; and the least and most.
+OCTAVE_WORTH, WORTH_RANGE = 4.0, (0.5, 12.0)
+#: Levels between two files that tell what bytes are worth in an image.
+APART = 8
 #: Bits for each pixel that is not background from which a file without networks is tried.
 PIXEL_BITS = 0.4
 
@@ -142,7 +153,12 @@ class Search:
             base = plan.base
             if base not in self._bases:
                 self._bases[base] = BaseEncoder(
-                    self.prepared, self.modality, plan.depth, self.models, wide=plan.wide
+                    self.prepared,
+                    self.modality,
+                    plan.depth,
+                    self.models,
+                    wide=plan.wide,
+                    served=plan.served,
                 )
             self._encoders[plan] = Encoder(self._bases[base], plan)
         return self._encoders[plan]
@@ -231,7 +247,37 @@ class Search:
                 found.append(other)
         if not found:
             return None
-        return self._bare(max(found, key=lambda one: self._worth(one, wanted)), wanted)
+        best = self._best(found, wanted)
+        plain = self._bare(best, wanted)
+        return best if plain is None else self._best([best, plain], wanted)
+
+    def _best(self, found: list[tuple[Encoder, int]], wanted: float) -> tuple[Encoder, int]:
+        """The best of some files that are all near a size."""
+        if len(found) == 1:
+            return found[0]
+        # A single layer tells soonest.
+        octave = self._octave_worth(*min(found, key=lambda one: one[0].plan.ratio is not None))
+
+        def worth(one: tuple[Encoder, int]) -> float:
+            encoder, level = one
+            return encoder.psnr(level) - octave * math.log2(encoder.size(level) / wanted)
+
+        return max(found, key=worth)
+
+    def _octave_worth(self, encoder: Encoder, level: int) -> float:
+        """What twice the bytes are worth near a file, in dB.
+
+        Sizes that levels reach differ by some percent, and so do those to be compared: a grainy
+        image gains 1 dB from twice the bytes, and one of CT 6.
+        """
+        other = level + APART if level + APART < LEVELS else level - APART
+        near = encoder.point(other), encoder.point(level)
+        octaves = math.log2(near[1][0] / near[0][0])
+        gained = near[1][1] - near[0][1]
+        if abs(octaves) < 0.05 or not math.isfinite(gained):
+            return OCTAVE_WORTH
+        low, high = WORTH_RANGE
+        return min(max(gained / octaves, low), high)
 
     def _is_near(self, number: int, bpp: float) -> bool:
         """Whether the rules take a plan at a rate, or not far from it."""
@@ -240,23 +286,17 @@ class Search:
         near = NEAR if small or bpp <= COMPARED else 1.0
         return low / near <= bpp <= high * near
 
-    def _bare(self, found: tuple[Encoder, int], wanted: float) -> tuple[Encoder, int]:
-        """The file found, or one without a filter, where a filter takes much of the size.
+    def _bare(self, found: tuple[Encoder, int], wanted: float) -> tuple[Encoder, int] | None:
+        """A file of the plan found without a filter, where a filter takes much of the size.
 
         What a byte is worth is known at large; where few are left it may be more by far.
         """
         encoder, level = found
         if encoder.size(level) - encoder.size(level, plain=True) <= MUCH * wanted:
-            return found
+            return None
         other = encoder.unfiltered()
-        plain = other, other.closest(wanted)
-        fits = abs(other.size(plain[1]) / wanted - 1) <= TOLERANCE
-        return plain if fits and self._worth(plain, wanted) > self._worth(found, wanted) else found
-
-    def _worth(self, found: tuple[Encoder, int], wanted: float) -> float:
-        """PSNR in dB, less what the bytes beyond a size are worth."""
-        encoder, level = found
-        return encoder.psnr(level) - OCTAVE_WORTH * math.log2(encoder.size(level) / wanted)
+        plain = other.closest(wanted)
+        return (other, plain) if abs(other.size(plain) / wanted - 1) <= TOLERANCE else None
 
     def _by_plan(self, number: int, wanted: float) -> tuple[Encoder, int] | None:
         """The file of a plan near a size; None where it comes to none."""

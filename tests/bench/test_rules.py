@@ -15,6 +15,7 @@ pytest.importorskip("imagecodecs")
 from radcodec.bench import rules
 from radcodec.bench.rules import (
     GRID,
+    LENDER,
     UNREACHED,
     WORTHWHILE,
     Curve,
@@ -45,6 +46,10 @@ def test_candidates_are_what_the_depths_allow() -> None:
     assert {plan.depth for plan in plans if plan.ratio is not None} == {2, 3}
     # Without depth 1 nothing is refined.
     assert candidates([2, 3]) == [Plan(2), Plan(3)]
+    lent = [plan for plan in candidates([1, 2, 3], lent=[1, 2, 3]) if plan.served]
+    assert {plan.ratio for plan in lent} == {None, *rules.RATIOS}
+    assert {(plan.depth, plan.served) for plan in lent} == {(2, LENDER)}
+    assert candidates([2, 3], lent=[1, 2, 3]) == candidates([2, 3])
 
 
 @pytest.mark.parametrize("best", range(3))
@@ -204,7 +209,8 @@ def test_rules_are_written_and_read(
         tops = [top for top, _ in found]
         assert tops == sorted(tops) and tops[-1] == math.inf
         assert len(found) == len(written["plans"][modality])
-        assert {plan for _, plan in found} <= set(candidates(models.depths(modality)))
+        lent = models.depths(LENDER)
+        assert {plan for _, plan in found} <= set(candidates(models.depths(modality), lent=lent))
         steps = read.quality_of(modality)
         assert len(steps) == len(QUALITIES) and steps == sorted(steps, reverse=True)
     assert said

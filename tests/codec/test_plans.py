@@ -72,6 +72,19 @@ def test_rules_may_name_wide_networks(tmp_path: Path) -> None:
         load_rules(tmp_path)
 
 
+def test_rules_may_lend_compressors(tmp_path: Path) -> None:
+    lent = {**_entry(None, 2, 1.2), "compressor": "mr"}
+    rules = {"plans": {"xr": [_entry(0.1, 3, None), lent]}, "quality": {}}
+    (tmp_path / RULES).write_text(json.dumps(rules))
+    read = load_rules(tmp_path)
+    assert read.of("xr") == [(0.1, Plan(3)), (math.inf, Plan(2, 1.2, served="mr"))]
+    assert read.of("xr")[1][1].base == Plan(2, served="mr") != Plan(2)
+    rules["plans"]["xr"] = [{**lent, "compressor": 2}]
+    (tmp_path / RULES).write_text(json.dumps(rules))
+    with pytest.raises(ModelMismatchError, match="no modality"):
+        load_rules(tmp_path)
+
+
 def test_the_base_of_a_plan_is_its_first_layer() -> None:
     assert Plan(3, 0.5).base == Plan(3).base == Plan(3)
     assert Plan(2, wide=True).base == Plan(2, wide=True) != Plan(2)

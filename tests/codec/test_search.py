@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from radcodec.codec import Compressed, Plan, Rules, compress, load_rules, prepare
-from radcodec.codec.encoder import header_of
+from radcodec.codec.encoder import Encoder, header_of
 from radcodec.codec.search import Search, plans_for
 from radcodec.container.rcz import fixed_bytes
 from radcodec.errors import UsageError
@@ -228,6 +228,42 @@ def test_sizes_go_to_the_plan_of_their_rate(
     assert any(natural)
 
 
+class Curve:
+    """An encoder whose files are known beforehand: PSNR in dB over octaves of bytes."""
+
+    def __init__(self, slope: float, quality: float, size: float, ratio: float | None) -> None:
+        self.plan = Plan(2, ratio)
+        self.slope, self.quality, self.bytes = slope, quality, size
+
+    def size(self, level: int, *, plain: bool = False) -> float:
+        return self.bytes * 2.0 ** ((100 - level) / 32)
+
+    def psnr(self, level: int) -> float:
+        return self.quality + self.slope * (100 - level) / 32
+
+    def point(self, level: int) -> tuple[float, float]:
+        return self.size(level) / 1000, self.psnr(level)
+
+
+@pytest.mark.parametrize(("slope", "best"), [(1.0, 1), (3.0, 0)])
+def test_bytes_are_worth_what_the_image_gains_from_them(
+    models: ModelStore, bare: GreyImage, slope: float, best: int
+) -> None:
+    search = Search(prepare(bare), "ct", [(math.inf, Plan(2))], Rules({}, {}), models, pixels=False)
+    # Four per cent more bytes, which are 0.057 octaves, for 0.1 dB.
+    rivals = [Curve(slope, 40.0, 1000, None), Curve(slope, 40.1, 1040, 0.7)]
+    found = [(cast(Encoder, curve), 100) for curve in rivals]
+    assert search._best(found, 1000) is found[best]
+    assert search._octave_worth(*found[0]) == pytest.approx(slope)
+    assert search._octave_worth(found[0][0], 250) == pytest.approx(slope)
+
+
+def test_what_bytes_are_worth_is_bounded(models: ModelStore, bare: GreyImage) -> None:
+    search = Search(prepare(bare), "ct", [(math.inf, Plan(2))], Rules({}, {}), models, pixels=False)
+    for slope, worth in ((0.1, 0.5), (50.0, 12.0), (math.inf, 4.0)):
+        assert search._octave_worth(cast(Encoder, Curve(slope, 40, 1000, None)), 100) == worth
+
+
 def test_a_psnr_is_reached_by_the_plan_with_the_smallest_file(
     models: ModelStore, bare: GreyImage
 ) -> None:
@@ -291,6 +327,36 @@ def test_wide_networks_are_planned_where_there_are_any() -> None:
     assert (math.inf, wide) in plans_for("ct", 2, None, rules, store)
     assert plans_for("ct", 2, False, rules, store) == rules.of("ct")[1:]
     assert all(plan.ratio is not None for _, plan in plans_for("ct", 2, True, rules, store))
+
+
+def test_compressors_are_lent_where_there_are_any() -> None:
+    lent = Plan(2, 1.2, served="mr")
+    rules = Rules({"xr": [(0.1, Plan(3)), (math.inf, lent)]}, {})
+    store = cast(ModelStore, Have(xr=[1, 2, 3], mr=[1, 2]))
+    assert plans_for("xr", None, None, rules, store) == rules.of("xr")
+    assert plans_for("generic", None, None, rules, store) == rules.of("xr")
+    # What refines, or what is refined, is missing.
+    for have in ([2], [1], []):
+        store = cast(ModelStore, Have(xr=[1, 2, 3], mr=have))
+        assert plans_for("xr", None, None, rules, store) == rules.of("xr")[:1]
+
+
+def test_lent_compressors_code_both_layers(models: ModelStore, bare: GreyImage) -> None:
+    if not {1, 2} <= {*models.depths("ct")} & {*models.depths("mr")}:
+        pytest.skip("there is nothing to lend")
+    prepared, none = prepare(bare), Rules({}, {})
+    own, lent = Plan(2, 0.7), Plan(2, 0.7, served="mr")
+    search = Search(prepared, "ct", [(0.0, own), (math.inf, lent)], none, models, pixels=False)
+    other = Search(prepared, "mr", [(math.inf, own)], none, models, pixels=False)
+    planes = [
+        search.encoder(own).plane(120),
+        search.encoder(lent).plane(120),
+        other.encoder(own).plane(120),
+    ]
+    assert search.encoder(lent).base.header.modality == "ct"
+    assert planes[1].tiles == planes[2].tiles != planes[0].tiles
+    refinements = [plane.refinement for plane in planes]
+    assert refinements[1] == refinements[2] != refinements[0]
 
 
 def test_rules_are_narrowed_to_what_is_asked() -> None:
