@@ -236,7 +236,7 @@ class Curve:
         self.slope, self.quality, self.bytes = slope, quality, size
 
     def size(self, level: int, *, plain: bool = False) -> float:
-        return self.bytes * 2.0 ** ((100 - level) / 32)
+        return float(self.bytes * 2.0 ** ((100 - level) / 32))
 
     def psnr(self, level: int) -> float:
         return self.quality + self.slope * (100 - level) / 32
