@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.codec import Decoder, load_rules
-from radcodec.codec.search import plans_for
+from radcodec.codec.choosing import plans_for
 from radcodec.codec.series import Request, Series, header_for
 from radcodec.container.rcz import RczReader
 from radcodec.errors import UsageError

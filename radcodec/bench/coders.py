@@ -22,8 +22,9 @@ from radcodec.bench.codecs.base import Codec, Knob, Scaling
 from radcodec.bench.codecs.match import Matcher
 from radcodec.bench.own import NAME, encode_at, find_level, setting, whole_file
 from radcodec.codec import decompress, load_rules, prepare
+from radcodec.codec.choosing import plans_for
 from radcodec.codec.plans import RULES
-from radcodec.codec.search import Search, plans_for
+from radcodec.codec.search import Search
 from radcodec.errors import UsageError
 from radcodec.network.store import ModelStore
 from radcodec.reading.image import GreyImage

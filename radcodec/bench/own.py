@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.codec import BaseEncoder, Encoder, Plan, load_rules, measured, prepare
+from radcodec.codec.choosing import plans_for
 from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import PIXELS
-from radcodec.codec.search import Found, Search, plans_for
+from radcodec.codec.search import Found, Search
 from radcodec.container.rcz import write_rcz
 from radcodec.network.store import ModelStore
 from radcodec.reading.image import GreyImage

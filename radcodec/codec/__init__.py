@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.codec.area import Area, View
+from radcodec.codec.choosing import plans_for
 from radcodec.codec.decoder import checksum_of, decode_frame, decode_plane
 from radcodec.codec.encoder import BaseEncoder, Encoder, network_of, peak_of
 from radcodec.codec.plans import Plan, Rules, load_rules
 from radcodec.codec.prepared import Prepared, prepare
-from radcodec.codec.search import plans_for
 from radcodec.codec.series import Request, Series, header_for, smaller_within_bound
 from radcodec.container.header import Header
 from radcodec.container.limits import Limits

@@ -238,6 +238,7 @@ class Encoder:
         self._octave: int | None = None
         self._plain_sizes: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
+        self._psnrs: dict[int, float] = {}
 
     def octave(self, level: int) -> int:
         """Power of two nearest to a level's step, for which its pixel blocks are chosen."""
@@ -385,5 +386,7 @@ class Encoder:
 
     def psnr(self, level: int) -> float:
         """PSNR in dB of the file of a level."""
-        stored = self.prepared.image.stored
-        return psnr(stored, self.decoded(level), peak_of(stored))
+        if level not in self._psnrs:
+            stored = self.prepared.image.stored
+            self._psnrs[level] = psnr(stored, self.decoded(level), peak_of(stored))
+        return self._psnrs[level]
