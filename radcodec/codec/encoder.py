@@ -24,8 +24,8 @@ from radcodec.container.header import Header
 from radcodec.container.layers import MODEL_ID_LENGTH, PixelBlocks, Refinement
 from radcodec.container.planes import Plane, pack_plane
 from radcodec.container.rcz import RczFile, fixed_bytes
-from radcodec.entropy.economy import WORTH
 from radcodec.entropy.filter_weights import decode_weights
+from radcodec.entropy.foresight import WORTH
 from radcodec.intensity.background import fill_smoothly
 from radcodec.metrics.quality import psnr
 from radcodec.network.compressor import Compressor

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from radcodec.codec.area import Area
 from radcodec.container.layers import Grid
-from radcodec.entropy.economy import WORTH, economise
+from radcodec.entropy.economy import economise
+from radcodec.entropy.foresight import WORTH, foresee
 from radcodec.entropy.latents import best_set, decode_tile, encode_tile
 from radcodec.intensity.background import skipped_positions
 from radcodec.network.compressor import Compressor
@@ -152,7 +153,7 @@ class LayerEncoder:
     refining : bool
         Whether this is a refinement, which has entropy tables of its own.
     worth : float
-        Bits that a squared error of one step is worth, see `economise`; 0 for plain rounding.
+        Bits that a squared error of one step is worth, see `foresee`; 0 for plain rounding.
     """
 
     def __init__(
@@ -194,11 +195,12 @@ class LayerEncoder:
     def _tile(
         self, q: NDArray[np.int32], exact: NDArray[np.float32], skip: NDArray[np.bool_]
     ) -> bytes:
-        """Encode a tile, made cheaper by the tables that suit it as it is."""
+        """Encode a tile, made cheaper by what its coder will know of it."""
         sets = self.decompressor.table_sets
         if self._worth:
-            tables = best_set(q, skip, sets, self._candidates)
-            q = economise(q, exact, skip, tables, self._worth)
+            planned = economise(q, exact, skip, best_set(q, skip, sets, self._candidates))
+            tables = best_set(planned, skip, sets, self._candidates)
+            q = foresee(q, planned, exact, skip, tables, self._worth)
         return encode_tile(q, skip, sets, self._candidates)
 
     def latent(self, level: int) -> NDArray[np.int32]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.entropy.damage import check_decisions, damaged
+from radcodec.entropy.mixing_contexts import CONTEXTS, ESCAPE_FROM, rows_of, sets_of
 from radcodec.entropy.mixing_model import (
     FIRST_WEIGHT,
     INPUTS,
@@ -20,15 +21,7 @@ from radcodec.entropy.mixing_model import (
     STRETCH,
     TRAINING,
 )
-from radcodec.entropy.mixing_walk import (
-    CONTEXTS,
-    ESCAPE_FROM,
-    EVEN,
-    TOO_LARGE,
-    rows_of,
-    sets_of,
-    walk,
-)
+from radcodec.entropy.mixing_walk import EVEN, TOO_LARGE, walk
 from radcodec.entropy.rangecoder import CHANCE_BITS, SPARE_BYTES
 from radcodec.errors import ModelMismatchError
 

@@ -11,55 +11,27 @@ from numpy.typing import NDArray
 
 from radcodec.entropy.compiled import compiled
 from radcodec.entropy.contexts import predict
+from radcodec.entropy.mixing_contexts import (
+    CLIP,
+    ESCAPE_FROM,
+    STAGES,
+    activity_of,
+    far_of,
+    see_emptiness,
+    see_magnitude,
+    see_sign,
+    see_stage,
+)
 from radcodec.entropy.mixing_model import learn, mixed_chance
 from radcodec.entropy.rangecoder import code_chance, finish, new_decoder, new_encoder, taken
 from radcodec.entropy.symbols import LARGEST
 
-#: Largest magnitude that counts as it is for contexts.
-CLIP = 255
-#: Magnitudes from here on go on as a number of their own.
-ESCAPE_FROM = 14
-#: Unary decisions of a magnitude with chances of their own.
-STAGES = 7
 #: Most unary decisions of an escape.
 MOST_PREFIX = 24
 #: Chance of a decision that could as well be the other one.
 EVEN = 1 << 15
-#: Sums from which on the coarse and the fine scale of contexts go up by one.
-COARSE = np.array((1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 60), dtype=np.int64)
-FINE = np.array(
-    (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 151, 188),
-    dtype=np.int64,
-)
-#: Both scales for sums up to 1023; larger ones are as the last.
-_COARSE_OF: NDArray[np.int64] = np.searchsorted(COARSE, np.arange(1024), side="right")
-_FINE_OF: NDArray[np.int64] = np.searchsorted(FINE, np.arange(1024), side="right")
-#: Where the eight contexts of an unary decision of a magnitude begin in their row.
-_MAGNITUDE = np.array((0, 144, 288, 504, 936, 1080, 1224, 2184), dtype=np.int64)
-#: Contexts in a row.
-CONTEXTS = 2184 + 576
 #: What `walk` returns for a stream that it cannot decode.
 TOO_LARGE = -1
-
-
-def rows_of(channels: int) -> int:
-    """Rows of chances: emptiness, magnitudes by stage and place, signs and escapes by place."""
-    return 1 + (STAGES + 2) * channels
-
-
-def sets_of(channels: int) -> int:
-    """Sets of weights: one for each row, and those chosen by what lies around."""
-    return rows_of(channels) + 12 + STAGES * 24 + 2 * channels
-
-
-@compiled
-def _coarse(amount: int) -> int:
-    return int(_COARSE_OF[min(amount, 1023)])
-
-
-@compiled
-def _fine(amount: int) -> int:
-    return int(_FINE_OF[min(amount, 1023)])
 
 
 @compiled
@@ -114,7 +86,7 @@ def walk(
     sets = np.zeros(2, dtype=np.int64)
     said = np.zeros(11, dtype=np.int64)
     coder = new_encoder() if encoding else new_decoder(stream)
-    first, second, third = order[0], order[min(1, channels - 1)], order[min(2, channels - 1)]
+    first = order[0]
     for row in range(rows):
         for col in range(cols):
             prediction = predict(plane, row, col) if predicted else 0
@@ -129,42 +101,9 @@ def walk(
                 total = min(abs(values[row, col, 0] - prediction), CLIP)
                 for channel in range(1, channels):
                     total += min(abs(values[row, col, channel]), CLIP)
-            t_w = totals[y, x - 1]
-            t_n = totals[y - 1, x]
-            t_nw = totals[y - 1, x - 1]
-            t_ne = totals[y - 1, x + 1]
-            t_far = totals[y, x - 2] + totals[y - 2, x]
-            activity = 2 * t_w + 2 * t_n + t_nw + t_ne
-            wide = (
-                totals[y - 2, x - 1]
-                + totals[y - 2, x + 1]
-                + totals[y - 1, x - 2]
-                + totals[y - 1, x + 2]
-                + t_far
-            )
-            contexts[0] = (
-                (t_w == 0)
-                + 2 * (t_n == 0)
-                + 4 * (t_nw == 0)
-                + 8 * (t_ne == 0)
-                + 16 * (totals[y, x - 2] == 0)
-                + 32 * (totals[y - 2, x] == 0)
-            )
-            contexts[1] = 64 + _coarse(activity) * 12 + _coarse(t_far)
-            contexts[2] = 208 + _coarse(t_w) * 12 + _coarse(t_n)
-            contexts[3] = 352 + _coarse(t_nw + t_ne) * 12 + _coarse(t_w + t_n)
-            contexts[4] = (
-                496
-                + (min(sizes[y, x - 1, first], 2) * 3 + min(sizes[y - 1, x, first], 2)) * 12
-                + _coarse(activity >> 1)
-            )
-            contexts[5] = 604 + _coarse(wide) * 12 + _coarse(activity)
-            contexts[6] = (
-                748 + (min(t_w, 3) * 4 + min(t_n, 3)) * 16 + min(t_ne, 3) * 4 + min(t_nw, 3)
-            )
-            contexts[7] = 1004 + _fine(2 * activity + wide)
-            sets[0] = 0
-            sets[1] = around + _coarse(activity)
+            activity = activity_of(totals, y, x)
+            t_far = far_of(totals, y, x)
+            see_emptiness(totals, sizes, y, x, first, activity, contexts, sets, around)
             chance = mixed_chance(chances, weights, 0, contexts, sets, said)
             bit = code_chance(coder, stream, chance, 1 if total == 0 else 0, encoding)
             learn(chances, sightings, weights, 0, contexts, sets, said, bit, rate)
@@ -183,41 +122,14 @@ def walk(
                     if place == 0:
                         value -= prediction
                 size = abs(value)
-                behind = order[max(place - 1, 0)]
-                ahead = order[min(place + 1, channels - 1)]
-                s_w = sizes[y, x - 1, channel]
-                s_n = sizes[y - 1, x, channel]
-                near = 2 * s_w + 2 * s_n + sizes[y - 1, x - 1, channel]
-                near += sizes[y - 1, x + 1, channel]
-                far = near + sizes[y, x - 2, channel] + sizes[y - 2, x, channel]
-                beside = (
-                    sizes[y, x - 1, behind]
-                    + sizes[y - 1, x, behind]
-                    + sizes[y, x - 1, ahead]
-                    + sizes[y - 1, x, ahead]
-                )
-                expected = _fine(2 * far + beside + (activity >> 3))
-                contexts[0] = _MAGNITUDE[0] + _coarse(far) * 12 + _coarse(activity >> 2)
-                contexts[1] = _MAGNITUDE[1] + _coarse(near) * 12 + _coarse(so_far)
-                contexts[2] = _MAGNITUDE[2] + min(s_w, 5) * 36 + min(s_n, 5) * 6 + min(last, 5)
-                contexts[3] = (
-                    _MAGNITUDE[3] + (min(last, 5) * 6 + min(before, 5)) * 12 + _coarse(so_far)
-                )
-                contexts[4] = _MAGNITUDE[4] + _coarse(beside) * 12 + _coarse(activity >> 1)
-                contexts[5] = (
-                    _MAGNITUDE[5] + _coarse(so_far + (activity >> 2)) * 12 + _coarse(t_far)
-                )
-                contexts[6] = _MAGNITUDE[6] + expected * 40 + min(so_far, 9) * 4 + min(last, 3)
-                contexts[7] = (
-                    _MAGNITUDE[7] + _fine(near + 2 * so_far + (activity >> 2)) * 24 + _fine(2 * far)
+                expected = see_magnitude(
+                    sizes, y, x, order, place, activity, t_far, so_far, last, before, contexts
                 )
                 # A position that is not empty, and was zero so far, is not so at its end.
                 counted = 1 if place == channels - 1 and so_far == 0 else 0
                 while counted < ESCAPE_FROM:
-                    stage = min(counted, STAGES - 1)
-                    number = 1 + stage * channels + place
-                    sets[0] = number
-                    sets[1] = around + 12 + stage * 24 + expected
+                    see_stage(counted, place, expected, channels, sets)
+                    number = sets[0]
                     chance = mixed_chance(chances, weights, number, contexts, sets, said)
                     bit = code_chance(coder, stream, chance, 1 if size > counted else 0, encoding)
                     learn(chances, sightings, weights, number, contexts, sets, said, bit, rate)
@@ -249,32 +161,8 @@ def walk(
                     counted = found + ESCAPE_FROM - 1
                 size = counted
                 if size:
-                    number = 1 + STAGES * channels + place
-                    w = signs[y, x - 1, channel] + 1
-                    n = signs[y - 1, x, channel] + 1
-                    own = signs[y, x, first] + 1
-                    contexts[0] = 3 * w + n
-                    contexts[1] = 9 + 3 * w + min(size, 3) - 1
-                    contexts[2] = 18 + 3 * n + min(size, 3) - 1
-                    contexts[3] = 27 + 3 * (signs[y, x, behind] + 1) + own
-                    contexts[4] = (
-                        36
-                        + 9 * (signs[y, x - 1, first] + 1)
-                        + 3 * (signs[y - 1, x, first] + 1)
-                        + own
-                    )
-                    contexts[5] = (
-                        63 + 9 * (signs[y, x, second] + 1) + 3 * (signs[y, x, third] + 1) + own
-                    )
-                    contexts[6] = 90 + 3 * w + signs[y - 1, x - 1, channel] + 1
-                    contexts[7] = (
-                        99
-                        + 9 * (signs[y, x, behind] + 1)
-                        + 3 * (signs[y, x, order[max(place - 2, 0)]] + 1)
-                        + n
-                    )
-                    sets[0] = number
-                    sets[1] = around + 12 + STAGES * 24 + place
+                    see_sign(signs, y, x, order, place, size, contexts, sets)
+                    number = sets[0]
                     chance = mixed_chance(chances, weights, number, contexts, sets, said)
                     bit = code_chance(coder, stream, chance, 1 if value > 0 else 0, encoding)
                     learn(chances, sightings, weights, number, contexts, sets, said, bit, rate)
