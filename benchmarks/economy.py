@@ -21,7 +21,7 @@ from radcodec.network.store import ModelStore
 
 LEVELS = (60, 95, 125, 155, 185, 215)
 #: Worth in units of a uniform quantiser's exchange rate, 6 / ln 2.
-FACTORS = (0.7, 1.0, 1.4, 2.0)
+FACTORS = (1.0, 1.4, 2.0, 2.8)
 
 
 def curve(
