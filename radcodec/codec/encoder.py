@@ -37,6 +37,9 @@ from radcodec.reading.image import GreyImage
 
 #: Whose compressor serves a modality that has none of its own.
 SERVED_BY = {"mg": "xr", "generic": "xr"}
+#: Bits that a squared error of one step is worth in refinements, where it is not `WORTH`: with
+#: less, some CT images lose up to 0.4 dB (docs/experiments.md).
+REFINING_WORTH_OF = {"ct": 1.4 * WORTH}
 
 
 def network_of(modality: str, depth: int, models: ModelStore, *, wide: bool = False) -> str:
@@ -96,8 +99,8 @@ class BaseEncoder:
         Whether to take the networks of many latents.
     served : str or None
         Modality whose compressors to take; None for those of `modality`.
-    worth : float
-        See `LayerEncoder`; refinements take the same.
+    worth : float or None
+        See `LayerEncoder`, in both layers; None for what suits them best.
     """
 
     def __init__(
@@ -109,11 +112,12 @@ class BaseEncoder:
         *,
         wide: bool = False,
         served: str | None = None,
-        worth: float = WORTH,
+        worth: float | None = None,
     ) -> None:
         self.prepared, self.models = prepared, models
         self.served = served or modality
-        self.worth = worth
+        self.worth = WORTH if worth is None else worth
+        self.refining_worth = REFINING_WORTH_OF.get(modality, WORTH) if worth is None else worth
         self.header = header_of(prepared.image, modality)
         self.grid = self.header.grid(depth)
         self._networks = _networks(self.served, depth, models, wide=wide)
@@ -165,7 +169,13 @@ class _Pass:
             grid = base.grid.at_depth(REFINING_DEPTH)
             skip = skip_map(self.covered, grid)
             layer = LayerEncoder(
-                plane, grid, skip, compressor, decompressor, refining=True, worth=base.worth
+                plane,
+                grid,
+                skip,
+                compressor,
+                decompressor,
+                refining=True,
+                worth=base.refining_worth,
             )
             self._refining = (base_level, layer)
         return self._refining[1]
