@@ -420,15 +420,15 @@ def foresee(
     skip : ndarray of bool, shape (h, w)
         Positions that are not coded.
     tables : TableSet
-        By which the tile will be coded.
+        By which the tile is most likely to be coded.
     worth : float
         Bits that a squared error of one step is worth.
 
     Returns
     -------
     ndarray of int32, shape (channels, h, w)
-        No magnitude larger than in `q`, that of channel 0 taken from its prediction; `planned`
-        where `tables` know nothing of mixing.
+        No magnitude larger than in `q`, that of channel 0 taken from its prediction; what is
+        skipped is as in `planned`, and so is all where `tables` know nothing of mixing.
     """
     if tables.experience is None:
         return planned
