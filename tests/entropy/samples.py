@@ -13,10 +13,12 @@ from radcodec.entropy.build import build_table_set, choose_order, choose_thresho
 from radcodec.entropy.counting import activities, count_symbols
 from radcodec.entropy.mixing import Experience, learnt
 from radcodec.entropy.tables import TableSet
+from tests.independent_entropy import predict
 
 #: What the first byte of a tile has added where contexts are mixed.
 MIXED = 128
 NO_SKIP = np.zeros((24, 24), dtype=bool)
+Exact = NDArray[np.float32]
 Latent = tuple[NDArray[np.int32], NDArray[np.bool_]]
 
 
@@ -106,3 +108,18 @@ def latents(draw: st.DrawFn, channels: int | None = None) -> Latent:
     q[random.random(shape) >= kept] = 0
     skip = random.random(shape[1:]) < draw(st.sampled_from([0.0, 0.3, 1.0]))
     return q, skip
+
+
+def rounded_latent(exact: Exact) -> NDArray[np.int32]:
+    """Return a latent in whole quantiser steps."""
+    out: NDArray[np.int32] = np.rint(exact).astype(np.int32)
+    return out
+
+
+def residual_of(q: NDArray[np.int32], by: NDArray[np.int32], tables: TableSet) -> NDArray[np.int64]:
+    """Channel 0 of `q` less its prediction from `by`, the other channels as they are."""
+    out = q.astype(np.int64)
+    if tables.predicted:
+        for row, column in np.ndindex(*q.shape[1:]):
+            out[0, row, column] -= predict(by[0], row, column)
+    return out

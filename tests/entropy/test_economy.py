@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from radcodec.entropy.economy import BUSY, WORTH, economise
 from radcodec.entropy.latents import cost_bits, decode_tile, encode_tile
 from radcodec.entropy.tables import TableSet
-from tests.independent_entropy import predict
 
-from .samples import trained
+from .samples import Exact, residual_of, rounded_latent, trained
 
-Exact = NDArray[np.float32]
 SIDE = 24
 NO_SKIP = np.zeros((SIDE, SIDE), dtype=bool)
 
@@ -32,20 +30,6 @@ def _exact(
         out[0] = np.cumsum(out[0], axis=1)
     exact: Exact = out.astype(np.float32)
     return exact
-
-
-def _rounded(exact: Exact) -> NDArray[np.int32]:
-    out: NDArray[np.int32] = np.rint(exact).astype(np.int32)
-    return out
-
-
-def _residual(q: NDArray[np.int32], by: NDArray[np.int32], tables: TableSet) -> NDArray[np.int64]:
-    """Channel 0 of `q` less its prediction from `by`, the other channels as they are."""
-    out = q.astype(np.int64)
-    if tables.predicted:
-        for row, column in np.ndindex(*q.shape[1:]):
-            out[0, row, column] -= predict(by[0], row, column)
-    return out
 
 
 def _cost(q: NDArray[np.int32], exact: Exact, tables: TableSet) -> float:
@@ -66,7 +50,7 @@ def test_no_magnitude_grows(
 ) -> None:
     tables = trained(16, 2.0, predicted=predicted)
     exact = _exact(seed, scale, predicted, shape)
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     kept = q.copy()
     skip = np.random.default_rng(seed).random(shape) < skipped
     out = economise(q, exact, skip, tables)
@@ -77,7 +61,7 @@ def test_no_magnitude_grows(
     # takes its own prediction.
     seen = decode_tile(encode_tile(out, skip, [tables]), out.shape, skip, [tables])
     np.testing.assert_array_equal(seen[:, ~skip], out[:, ~skip])
-    before, after = _residual(q, seen, tables)[:, ~skip], _residual(out, seen, tables)[:, ~skip]
+    before, after = residual_of(q, seen, tables)[:, ~skip], residual_of(out, seen, tables)[:, ~skip]
     assert (np.abs(after) <= np.abs(before)).all()
     assert (after * before >= 0).all()
 
@@ -89,7 +73,7 @@ def test_it_pays(scale: float, predicted: bool) -> None:
     before = after = bits_before = bits_after = 0.0
     for seed in range(6):
         exact = _exact(100 + seed, scale, predicted)
-        q = _rounded(exact)
+        q = rounded_latent(exact)
         out = economise(q, exact, NO_SKIP, tables)
         before, after = before + _cost(q, exact, tables), after + _cost(out, exact, tables)
         bits_before += cost_bits(q, NO_SKIP, tables)
@@ -103,7 +87,7 @@ def test_lone_values_in_quiet_places_vanish(predicted: bool) -> None:
     tables = trained(16, 0.2, predicted=predicted)
     exact = np.zeros((16, 12, 12), np.float32)
     exact[9, 3, 4], exact[12, 8, 8], exact[14, 10, 2] = 0.6, -0.55, 0.7
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     assert np.count_nonzero(q) == 3
     assert not economise(q, exact, np.zeros((12, 12), bool), tables).any()
 
@@ -113,7 +97,7 @@ def test_strong_values_stay(predicted: bool) -> None:
     tables = trained(16, 0.2, predicted=predicted)
     exact = np.zeros((16, 12, 12), np.float32)
     exact[9, 3, 4], exact[1, 8, 8], exact[0, 5, 5:] = 9, -7, 6
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     out = economise(q, exact, np.zeros((12, 12), bool), tables)
     assert np.abs(out - q).max() <= 1
     assert ((out != 0) == (q != 0)).all()
@@ -123,7 +107,7 @@ def test_busy_positions_are_left_as_they_are() -> None:
     tables = trained(16, 40.0)
     exact = np.full((16, 4, 4), BUSY / 16 + 1.6, np.float32)
     exact[0] *= np.arange(16).reshape(4, 4) * 40
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     # Even where errors cost nothing.
     out = economise(q, exact, np.zeros((4, 4), bool), tables, worth=0)
     np.testing.assert_array_equal(out, q)
@@ -133,7 +117,7 @@ def test_busy_positions_are_left_as_they_are() -> None:
 def test_errors_can_be_made_too_dear_or_free(predicted: bool) -> None:
     tables = trained(16, 1.0, predicted=predicted)
     exact = _exact(8, 1.0, predicted)
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     np.testing.assert_array_equal(economise(q, exact, NO_SKIP, tables, worth=1e6), q)
     costs = []
     for worth in (100.0, WORTH, 2.0, 0.0):
@@ -149,7 +133,7 @@ def test_predictions_go_on_across_what_is_skipped() -> None:
     skip[2:5, 2:5] = True
     exact = np.zeros((16, 8, 8), np.float32)
     exact[0] = BUSY + 10
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     q[0, 2:5, 5] += 1
     q[0, skip] = 7
     # Free of cost, all but the first position fall to their predictions.

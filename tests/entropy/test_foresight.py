@@ -15,11 +15,9 @@ from radcodec.entropy.foresight import WORTH, foresee
 from radcodec.entropy.latents import decode_tile, encode_tile
 from radcodec.entropy.mixing import encode_mixed, learnt
 from radcodec.entropy.tables import TableSet
-from tests.independent_entropy import predict
 
-from .samples import laplacian, trained, with_recall
+from .samples import Exact, laplacian, residual_of, rounded_latent, trained, with_recall
 
-Exact = NDArray[np.float32]
 CHANNELS, SIDE = 16, 32
 NO_SKIP = np.zeros((SIDE, SIDE), dtype=bool)
 
@@ -29,7 +27,8 @@ def _tables(scale: float, predicted: bool) -> TableSet:
     """Tables and experience of tiles like those of `_exact`."""
     plain = trained(CHANNELS, scale, predicted=predicted)
     tiles = [
-        (_rounded(_exact(seed, scale, predicted, (SIDE, SIDE))), NO_SKIP) for seed in range(20, 26)
+        (rounded_latent(_exact(seed, scale, predicted, (SIDE, SIDE))), NO_SKIP)
+        for seed in range(20, 26)
     ]
     return with_recall(plain, learnt(tiles, plain.order, predicted=predicted))
 
@@ -50,11 +49,6 @@ def _exact(
     return exact
 
 
-def _rounded(exact: Exact) -> NDArray[np.int32]:
-    out: NDArray[np.int32] = np.rint(exact).astype(np.int32)
-    return out
-
-
 def _bytes(q: NDArray[np.int32], tables: TableSet) -> int:
     """What the coder really writes."""
     experience = tables.experience
@@ -65,15 +59,6 @@ def _bytes(q: NDArray[np.int32], tables: TableSet) -> int:
 
 def _cost(q: NDArray[np.int32], exact: Exact, tables: TableSet) -> float:
     return 8 * _bytes(q, tables) + WORTH * float(np.square(exact.astype(np.float64) - q).sum())
-
-
-def _residual(q: NDArray[np.int32], by: NDArray[np.int32], tables: TableSet) -> NDArray[np.int64]:
-    """Channel 0 of `q` less its prediction from `by`, the other channels as they are."""
-    out = q.astype(np.int64)
-    if tables.predicted:
-        for row, column in np.ndindex(*q.shape[1:]):
-            out[0, row, column] -= predict(by[0], row, column)
-    return out
 
 
 @settings(max_examples=40, deadline=None)
@@ -95,7 +80,7 @@ def test_no_magnitude_grows(
 ) -> None:
     tables = _tables(2.0, predicted)
     exact = _exact(seed, scale, predicted, shape)
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     skip = np.random.default_rng(seed).random(shape) < skipped
     planned = {"itself": q, "economy": economise(q, exact, skip, tables), "nothing": 0 * q}[plan]
     kept, plan_kept = q.copy(), planned.copy()
@@ -107,7 +92,7 @@ def test_no_magnitude_grows(
     # takes its own prediction.
     seen = decode_tile(encode_tile(out, skip, [tables]), out.shape, skip, [tables])
     np.testing.assert_array_equal(seen[:, ~skip], out[:, ~skip])
-    before, after = _residual(q, seen, tables)[:, ~skip], _residual(out, seen, tables)[:, ~skip]
+    before, after = residual_of(q, seen, tables)[:, ~skip], residual_of(out, seen, tables)[:, ~skip]
     assert (np.abs(after) <= np.abs(before)).all()
     assert (after * before >= 0).all()
 
@@ -119,7 +104,7 @@ def test_it_pays_in_what_the_coder_writes(scale: float, predicted: bool) -> None
     rounded = counted = foreseen = 0.0
     for seed in range(6):
         exact = _exact(100 + seed, scale, predicted)
-        q = _rounded(exact)
+        q = rounded_latent(exact)
         planned = economise(q, exact, NO_SKIP, tables, WORTH)
         rounded += _cost(q, exact, tables)
         counted += _cost(planned, exact, tables)
@@ -134,7 +119,7 @@ def test_lone_values_in_quiet_places_vanish(predicted: bool) -> None:
     tables = _tables(0.2, predicted)
     exact = np.zeros((CHANNELS, 12, 12), np.float32)
     exact[9, 3, 4], exact[12, 8, 8], exact[14, 10, 2] = 0.6, -0.55, 0.7
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     assert np.count_nonzero(q) == 3
     assert not foresee(q, q, exact, np.zeros((12, 12), bool), tables).any()
 
@@ -144,7 +129,7 @@ def test_strong_values_stay(predicted: bool) -> None:
     tables = _tables(0.2, predicted)
     exact = np.zeros((CHANNELS, 12, 12), np.float32)
     exact[9, 3, 4], exact[1, 8, 8], exact[0, 5, 5:] = 9, -7, 6
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     out = foresee(q, q, exact, np.zeros((12, 12), bool), tables)
     assert np.abs(out - q).max() <= 1
     assert ((out != 0) == (q != 0)).all()
@@ -154,7 +139,7 @@ def test_busy_positions_are_left_as_they_are() -> None:
     tables = _tables(2.0, True)
     exact = np.full((CHANNELS, 4, 4), BUSY / 16 + 1.6, np.float32)
     exact[0] *= np.arange(16).reshape(4, 4) * 40
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     # Even where errors cost nothing.
     out = foresee(q, q, exact, np.zeros((4, 4), bool), tables, worth=0)
     np.testing.assert_array_equal(out, q)
@@ -164,7 +149,7 @@ def test_busy_positions_are_left_as_they_are() -> None:
 def test_errors_can_be_made_too_dear_or_free(predicted: bool) -> None:
     tables = _tables(0.7, predicted)
     exact = _exact(8, 0.7, predicted)
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     np.testing.assert_array_equal(foresee(q, 0 * q, exact, NO_SKIP, tables, worth=1e6), q)
     sizes = [
         _bytes(foresee(q, q, exact, NO_SKIP, tables, worth), tables)
@@ -188,7 +173,7 @@ def test_what_comes_next_counts() -> None:
     exact = np.zeros((CHANNELS, SIDE, SIDE), np.float32)
     exact[2, 8:] = 1.0
     exact[2, 8, :8] = 0.0
-    q = _rounded(exact)
+    q = rounded_latent(exact)
     kept = {}
     for worth in np.geomspace(2, 60, 40):
         plans = 0 * q, q
