@@ -35,6 +35,7 @@ CONTEXTS = 2184 + 576
 BORDER = 2
 
 
+@inner
 def rows_of(channels: int) -> int:
     """Rows of chances: emptiness, magnitudes by stage and place, signs and escapes by place."""
     return 1 + (STAGES + 2) * channels
@@ -79,7 +80,6 @@ def see_emptiness(
     activity: int,
     contexts: NDArray[np.int64],
     sets: NDArray[np.int64],
-    rows: int,
 ) -> None:
     """Set contexts and weights of the decision whether a position is empty.
 
@@ -99,8 +99,6 @@ def see_emptiness(
         Gets columns of the row of chances.
     sets : ndarray of int64, shape (2,)
         Gets rows of weights.
-    rows : int
-        `rows_of` the channels.
     """
     t_w = totals[y, x - 1]
     t_n = totals[y - 1, x]
@@ -134,7 +132,7 @@ def see_emptiness(
     contexts[6] = 748 + (min(t_w, 3) * 4 + min(t_n, 3)) * 16 + min(t_ne, 3) * 4 + min(t_nw, 3)
     contexts[7] = 1004 + _fine(2 * activity + wide)
     sets[0] = 0
-    sets[1] = rows + _coarse(activity)
+    sets[1] = rows_of(sizes.shape[2]) + _coarse(activity)
 
 
 @inner
@@ -208,7 +206,7 @@ def see_stage(
     """Set the row and the weights of the decision whether a magnitude is above `counted`."""
     stage = min(counted, STAGES - 1)
     sets[0] = 1 + stage * channels + place
-    sets[1] = 1 + (STAGES + 2) * channels + 12 + stage * 24 + expected
+    sets[1] = rows_of(channels) + 12 + stage * 24 + expected
 
 
 @inner
@@ -244,4 +242,4 @@ def see_sign(
         99 + 9 * (signs[y, x, behind] + 1) + 3 * (signs[y, x, order[max(place - 2, 0)]] + 1) + n
     )
     sets[0] = 1 + STAGES * channels + place
-    sets[1] = 1 + (STAGES + 2) * channels + 12 + STAGES * 24 + place
+    sets[1] = rows_of(channels) + 12 + STAGES * 24 + place

@@ -103,7 +103,7 @@ def walk(
                     total += min(abs(values[row, col, channel]), CLIP)
             activity = activity_of(totals, y, x)
             t_far = far_of(totals, y, x)
-            see_emptiness(totals, sizes, y, x, first, activity, contexts, sets, around)
+            see_emptiness(totals, sizes, y, x, first, activity, contexts, sets)
             chance = mixed_chance(chances, weights, 0, contexts, sets, said)
             bit = code_chance(coder, stream, chance, 1 if total == 0 else 0, encoding)
             learn(chances, sightings, weights, 0, contexts, sets, said, bit, rate)
