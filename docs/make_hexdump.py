@@ -31,21 +31,14 @@ SIGNATURE = [
     ("8s", "magic"),
     ("B", "major version"),
     ("B", "minor version"),
-    ("H", "flags that may be ignored"),
-    ("H", "flags that must be understood"),
+    ("B", "flags that may be ignored"),
+    ("B", "flags that must be understood"),
 ]
 FIELDS: dict[str, list[tuple[str, str]]] = {
     "HEAD": [
-        ("B", "modality"),
-        ("B", "samples"),
-        ("B", "bits allocated"),
-        ("B", "bits stored"),
-        ("B", "pixel flags"),
-        ("B", "colour"),
-        ("B", "colour transform"),
-        ("B", "entropy coder"),
-        ("B", "tile log2"),
-        ("B", "source"),
+        ("B", "modality, colour, colour transform"),
+        ("B", "bits stored and allocated, signed, inverted, source"),
+        ("B", "tile log2, entropy coder"),
         (VU, "rows"),
         (VU, "columns"),
         (VU, "frames"),
@@ -61,11 +54,11 @@ FIELDS: dict[str, list[tuple[str, str]]] = {
     ],
     "MASK": [(VI, "background value")],
     "PIXL": [(VU, "step"), (VU, "length of the flags")],
-    "REFN": [("B", "depth"), ("B", "level"), ("8s", "model id")],
+    "REFN": [("B", "depth"), ("B", "level"), ("4s", "model id")],
     "RESD": [(VU, "step")],
     "dset": [("I", "inflated length"), ("I", "CRC-32 of the inflated bytes")],
-    "qual": [("f", "PSNR in dB"), ("I", "maximum error"), ("16s", "SHA-256 of stored values")],
-    "TAIL": [("Q", "length of the file")],
+    "qual": [("f", "PSNR in dB"), ("H", "maximum error"), ("8s", "SHA-256 of stored values")],
+    "TAIL": [("I", "length of the file")],
 }
 #: What follows the fixed fields.
 REST = {

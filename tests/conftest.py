@@ -23,7 +23,7 @@ from radcodec.codec import decoder as decoder_module
 from radcodec.codec.area import reduced
 from radcodec.codec.decoder import checksum_of
 from radcodec.codec.series import header_for
-from radcodec.container import Header, Limits, Quality, Refinement
+from radcodec.container import DIGEST_LENGTH, Header, Limits, Quality, Refinement
 from radcodec.container.planes import Plane
 from radcodec.container.rcz import RczWriter
 from radcodec.entropy.mask import encode_mask
@@ -86,7 +86,7 @@ def _compress_source(
                 )
             )
     lost = (41.5, 3) if header.max_error is None else (math.inf, 0)
-    writer.finish(Quality(*lost, digest.digest()[:16]) if verify else None)
+    writer.finish(Quality(*lost, digest.digest()[:DIGEST_LENGTH]) if verify else None)
     return Summary(
         size=writer.length,
         depth=depth or 2,

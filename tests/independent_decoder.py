@@ -43,8 +43,9 @@ LATE |= {"REFN": {"FILT", "RESD"}}
 # Section 4: what a plane of each coding must have, and what else it may have.
 NEEDED = ("LATN", "RESD", "JPLS")
 ALLOWED = ({"MASK", "PIXL", "REFN", "FILT", "RESD", "UNUS"}, {"MASK", "UNUS"}, {"UNUS"})
-HEAD = "modality,samples,allocated,bits,flags,colour,transform,coder,tile_log2,source,"
-HEAD += "rows,columns,frames,bound"
+#: Fields of the first three bytes of HEAD, lowest bits first, and how many bits each takes.
+PACKED = {"modality": 4, "colour": 3, "transform": 1, "bits": 4, "allocated": 1, "signed": 1}
+PACKED |= {"inverted": 1, "source": 1, "tile_log2": 4, "coder": 4}
 DICTIONARY = Path(__file__).parents[1] / "radcodec" / "container" / "dataset-1.dict"
 DICTIONARY_HASH = "2cfdacc5eceecd4735d3cabd01d3ad421e56771f098965e984a4603481652f9e"
 
@@ -70,13 +71,13 @@ def signed_number(data: bytes, at: int) -> tuple[int, int]:
 
 def chunks_of(data: bytes) -> tuple[dict[str, bytes], list[dict[str, bytes]]]:
     """Return the payloads of the chunks by type, of the file as a whole and of each plane."""
-    need(len(data) >= 14 and data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
-    major, minor, _, flags = struct.unpack_from("<BBHH", data, 8)
-    need((major, minor, flags) == (0, 7, 0), "version and flags")
+    need(len(data) >= 12 and data[:8] == b"\x89RCZ\r\n\x1a\n", "magic")
+    major, minor, _, flags = struct.unpack_from("<BBBB", data, 8)
+    need((major, minor, flags) == (0, 8, 0), "version and flags")
     whole: dict[str, bytes] = {}
     planes: list[dict[str, bytes]] = []
     here: dict[str, bytes] = {}
-    at = 14
+    at = 12
     while "TAIL" not in whole:
         need(at + 6 <= len(data), "the file ends early")
         length, begin = number(data, at + 1)
@@ -102,29 +103,33 @@ def chunks_of(data: bytes) -> tuple[dict[str, bytes], list[dict[str, bytes]]]:
         else:
             need(kind[0].islower(), "critical chunk")
         at = end + 4
-    need(len(whole["TAIL"]) == 8, "length of TAIL")
-    need(at == len(data) == struct.unpack("<Q", whole["TAIL"])[0], "length in TAIL")
+    need(len(whole["TAIL"]) == 4, "length of TAIL")
+    need(at == len(data), "length in TAIL")
+    need(at % 2**32 == struct.unpack("<I", whole["TAIL"])[0], "length in TAIL")
     return whole, planes
 
 
 # Section 4: chunks.
 def head_of(payload: bytes) -> dict[str, int]:
     """Return the fields of HEAD by name."""
-    need(len(payload) >= 10, "length of HEAD")
-    fields, at = list(payload[:10]), 10
-    for _ in range(4):
-        value, at = number(payload, at)
-        fields.append(value)
+    need(len(payload) >= 3, "length of HEAD")
+    head, word = {}, int.from_bytes(payload[:3], "little")
+    for name, width in PACKED.items():
+        head[name], word = word % 2**width, word >> width
+    at = 3
+    for name in ("rows", "columns", "frames", "bound"):
+        head[name], at = number(payload, at)
     need(at == len(payload), "length of HEAD")
-    head = dict(zip(HEAD.split(","), fields, strict=True))
-    bits, colour, flags, bound = (head[k] for k in ("bits", "colour", "flags", "bound"))
-    need(head["modality"] <= 4 and head["source"] <= 1 and colour <= 3, "modality, source, colour")
+    head["bits"], head["allocated"] = head["bits"] + 1, 16 if head["allocated"] else 8
+    bits, colour, bound = (head[k] for k in ("bits", "colour", "bound"))
+    need(head["modality"] <= 4 and colour <= 3, "modality, colour")
+    head["samples"] = 3 if colour >= 2 else 1
     need(head["coder"] == 1, "entropy coder")
-    need(head["samples"] == (3 if colour >= 2 else 1), "samples")
-    need(head["allocated"] in (8, 16) and 1 <= bits <= head["allocated"], "bits")
-    need(flags <= (3 if colour == 0 else 1) and 6 <= head["tile_log2"] <= 15, "flags, tile side")
-    fitting = colour == 2 and flags == 0 and bits <= 15
-    need(head["transform"] == 0 or (head["transform"] == 1 and fitting), "colour transform")
+    need(bits <= head["allocated"], "bits")
+    need(colour == 0 or not head["inverted"], "inverted colour")
+    need(6 <= head["tile_log2"] <= 15, "tile side")
+    fitting = colour == 2 and not head["signed"] and bits <= 15
+    need(head["transform"] == 0 or fitting, "colour transform")
     need(0 < head["rows"] <= 2**20 and 0 < head["columns"] <= 2**20, "sides")
     need(head["rows"] * head["columns"] <= 2**28 and head["frames"] >= 1, "pixels, frames")
     need(bound <= 2**bits, "maximum error")
@@ -136,7 +141,7 @@ def range_of(head: dict[str, int], sample: int) -> tuple[int, int, int]:
     bits = head["bits"]
     if head["transform"] and sample:
         return bits + 1, -(2**bits), 2**bits - 1
-    if head["flags"] & 1:
+    if head["signed"]:
         return bits, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     return bits, 0, 2**bits - 1
 
@@ -151,7 +156,7 @@ def plan_of(chunks: dict[str, bytes], least: int, most: int) -> dict[str, Any]:
     plan["low"], at = signed_number(payload, 3)
     span, at = number(payload, at)
     plan["high"] = plan["low"] + span
-    need(len(payload) == at + (4 if coding else 12), "length of PLAN")
+    need(len(payload) == at + (4 if coding else 8), "length of PLAN")
     (plan["crc"],), plan["model"] = struct.unpack_from("<I", payload, at), payload[at + 4 :]
     need(1 <= plan["depth"] <= 4 if coding == 0 else plan["depth"] == plan["level"] == 0, "depth")
     need(least <= plan["low"] <= plan["high"] <= most, "map")
@@ -231,7 +236,7 @@ def bundle_of(model: bytes, depth: int, bundles: Iterable[Path]) -> tuple[dict[s
     """Return the arrays of the bundle with an id by file, and its binary places."""
     for folder in bundles:
         text = (folder / "manifest.json").read_bytes()
-        if hashlib.sha256(text).digest()[:8] == model:
+        if hashlib.sha256(text).digest()[:4] == model:
             manifest = json.loads(text)
             need(manifest["depth"] == depth, "depth of the bundle")
             arrays: dict[str, Any] = {}
@@ -315,11 +320,11 @@ def layers(chunks: dict[str, bytes], plan: dict[str, Any], covered: Array, bundl
     f, g = np.clip(f, 0, 2**places), None
     if "REFN" in chunks:
         payload = chunks["REFN"]
-        need(len(payload) >= 10, "length of REFN")
+        need(len(payload) >= 6, "length of REFN")
         depth, level = payload[:2]
         need(1 <= depth < plan["depth"], "fields of REFN")
-        other = {**plan, "depth": depth, "level": level, "model": payload[2:10]}
-        change, others = layer(payload[10:], other, covered, bundles)
+        other = {**plan, "depth": depth, "level": level, "model": payload[2:6]}
+        change, others = layer(payload[6:], other, covered, bundles)
         most = max(places, others)
         g = f << (most - places)
         f = np.clip(g + (change << (most - others)) - 2 ** (most - 1), 0, 2**most)
@@ -338,7 +343,7 @@ def decode_plane(
     """Return the values of a plane."""
     bits, least, most = range_of(head, sample)
     plan = plan_of(chunks, least, most)
-    plan |= {"tile_log2": head["tile_log2"], "inverted": head["flags"] & 2}
+    plan |= {"tile_log2": head["tile_log2"], "inverted": head["inverted"]}
     shape, side = (head["rows"], head["columns"]), 2 ** head["tile_log2"]
     low, high = plan["low"], plan["high"]
     stored = np.zeros(shape, dtype=np.int64)
@@ -397,11 +402,11 @@ def restore(rcz_bytes: bytes, bundles: Iterable[str | Path] = ()) -> tuple[Array
         stored = np.array([colours_of(frame, head["bits"]) for frame in stored])
     unused = np.array([unused_bits(one.get("UNUS", b""), head) for one in planes])[::samples]
     if "qual" in whole:
-        need(len(whole["qual"]) == 24, "length of qual")
-        psnr, _, digest = struct.unpack("<fI16s", whole["qual"])
+        need(len(whole["qual"]) == 14, "length of qual")
+        psnr, _, digest = struct.unpack("<fH8s", whole["qual"])
         need(abs(psnr) <= 10**6 or psnr == float("inf"), "PSNR")
         found = hashlib.sha256(stored.astype("<i4").tobytes()).digest()
-        need(found[:16] == digest, "SHA-256")
+        need(found[:8] == digest, "SHA-256")
     return stored.astype(np.int32), unused
 
 

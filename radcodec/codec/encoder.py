@@ -37,8 +37,9 @@ from radcodec.reading.image import GreyImage
 
 #: Whose compressor serves a modality that has none of its own.
 SERVED_BY = {"mg": "xr", "generic": "xr"}
-#: Bits that a squared error of one step is worth in refinements by a modality's compressors,
-#: where it is not `WORTH`: with less, some CT images lose up to 0.4 dB (docs/experiments.md).
+#: Bits that a squared error of one step is worth in refinements, and by whose compressors it is
+#: not that: with less, some CT images lose up to 0.4 dB (docs/experiments.md).
+REFINING_WORTH = 0.8 * WORTH
 REFINING_WORTH_OF = {"ct": 1.4 * WORTH}
 
 
@@ -117,7 +118,8 @@ class BaseEncoder:
         self.prepared, self.models = prepared, models
         self.served = served or modality
         self.worth = WORTH if worth is None else worth
-        self.refining_worth = REFINING_WORTH_OF.get(self.served, WORTH) if worth is None else worth
+        usual = REFINING_WORTH_OF.get(self.served, REFINING_WORTH)
+        self.refining_worth = usual if worth is None else worth
         self.header = header_of(prepared.image, modality)
         self.grid = self.header.grid(depth)
         self._networks = _networks(self.served, depth, models, wide=wide)

@@ -18,6 +18,9 @@ from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import HALO, Decompressor
 from radcodec.quantising.quantise import quantise
 
+#: How often the latents of a refinement are lowered by foresight, each time with what the time
+#: before has made of what comes next.  First layers gain nothing by a second time.
+REFINING_PASSES = 2
 #: Rows that are worked on at a time where numbers take 64 bits.
 BAND = 256
 
@@ -199,8 +202,10 @@ class LayerEncoder:
         sets = self.decompressor.table_sets
         if self._worth:
             planned = economise(q, exact, skip, best_set(q, skip, sets, self._candidates))
-            tables = best_set(planned, skip, sets, self._candidates)
-            q = foresee(q, planned, exact, skip, tables, self._worth)
+            for _ in range(REFINING_PASSES if self._refining else 1):
+                tables = best_set(planned, skip, sets, self._candidates)
+                planned = foresee(q, planned, exact, skip, tables, self._worth)
+            q = planned
         return encode_tile(q, skip, sets, self._candidates)
 
     def latent(self, level: int) -> NDArray[np.int32]:

@@ -16,11 +16,11 @@ from radcodec.errors import CorruptError, FormatError, TruncatedError, Unsupport
 
 MAGIC = b"\x89RCZ\r\n\x1a\n"
 #: Version of the format, apart from the version of the package.
-VERSION = (0, 7)
-#: Bits of the second flag word that this version understands.
+VERSION = (0, 8)
+#: Bits of the second flag byte that this version understands.
 KNOWN_FLAGS = 0
 
-_SIGNATURE = struct.Struct("<8s2B2H")
+_SIGNATURE = struct.Struct("<8s4B")
 #: Length of what comes before the first chunk.
 SIGNATURE_LENGTH = _SIGNATURE.size
 #: Letters that stand for the types of chunks in a file; capitals are critical.
@@ -41,7 +41,9 @@ TYPES = {
 }
 _NAMES = {letter[0]: name for name, letter in TYPES.items()}
 _CRC = struct.Struct("<I")
-_TAIL = struct.Struct("<Q")
+_TAIL = struct.Struct("<I")
+#: TAIL holds the length of the file modulo this.
+_TAIL_MODULUS = 2**32
 #: Most bytes of a type and a length, and the fewest of a chunk.
 _LONGEST_START = 1 + MOST_BYTES
 _SHORTEST = 2 + _CRC.size
@@ -97,7 +99,7 @@ def pack_chunk(kind: str, payload: bytes) -> bytes:
 
 def pack_tail(length_so_far: int) -> bytes:
     """Return the TAIL chunk that ends a file which is `length_so_far` bytes long without it."""
-    return pack_chunk("TAIL", _TAIL.pack(length_so_far + TAIL_SIZE))
+    return pack_chunk("TAIL", _TAIL.pack((length_so_far + TAIL_SIZE) % _TAIL_MODULUS))
 
 
 #: Bytes of the TAIL chunk.
@@ -140,7 +142,7 @@ def check_signature(data: bytes) -> None:
         )
     if needed & ~KNOWN_FLAGS:
         raise UnsupportedVersionError(
-            f"the file needs features (flags {needed:#06x}) that this version does not know; "
+            f"the file needs features (flags {needed:#04x}) that this version does not know; "
             "use a newer version of radcodec"
         )
 
@@ -255,7 +257,7 @@ def _check_tail(file: BinaryIO, chunk: Chunk, size: int) -> None:
     if chunk.length != _TAIL.size:
         raise CorruptError(f"TAIL holds {chunk.length} bytes, not {_TAIL.size}")
     (recorded,) = _TAIL.unpack(read_chunk(file, chunk))
-    if recorded != chunk.end:
+    if recorded != chunk.end % _TAIL_MODULUS:
         raise CorruptError(
             f"TAIL says that the file has {recorded} bytes, but it ends at {chunk.end}: "
             "chunks are missing or were added; get the file again from its source"

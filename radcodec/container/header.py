@@ -5,7 +5,6 @@ Offsets and ranges are those of docs/format.md, section "HEAD".
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 from radcodec.container.fields import MOST_BYTES, Fields, pack_unsigned
@@ -18,6 +17,8 @@ MODALITIES = ("generic", "xr", "mg", "ct", "mr")
 SOURCES = ("png", "dicom")
 #: What the samples mean, codes 0, 1, ...
 COLOURS = ("grey", "palette", "rgb", "ybr")
+#: Those of three samples a pixel.
+COLOURED = ("rgb", "ybr")
 #: Names of the colour transform codes 0, 1.
 TRANSFORMS = ("none", "ycocg-r")
 #: Entropy coder 1: Huffman tables chosen by context.
@@ -27,11 +28,13 @@ TILE_LOG2_RANGE = (6, 15)
 #: Most bits of RGB samples for the colour transform, whose differences take one more.
 TRANSFORMABLE_BITS = 15
 
-_LAYOUT = struct.Struct("<10B")
+#: Fields of the first three bytes: the place of the lowest bit, and how many bits there are.
+_MODALITY, _COLOUR, _TRANSFORM = (0, 4), (4, 3), (7, 1)
+_STORED, _ALLOCATED, _SIGNED, _INVERTED, _SOURCE = (8, 4), (12, 1), (13, 1), (14, 1), (15, 1)
+_TILE, _CODER = (16, 4), (20, 4)
+_PACKED_BYTES = 3
 #: Most bytes of the payload.
-LONGEST_HEADER = _LAYOUT.size + 4 * MOST_BYTES
-_SIGNED = 1
-_INVERTED = 2
+LONGEST_HEADER = _PACKED_BYTES + 4 * MOST_BYTES
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ class Header:
         _valid("rows", 1 <= self.rows < 2**32, self.rows)
         _valid("columns", 1 <= self.columns < 2**32, self.columns)
         _valid("number of frames", 1 <= self.frames < 2**32, self.frames)
-        coloured = self.colour in ("rgb", "ybr")
+        coloured = self.colour in COLOURED
         _valid("number of samples", self.samples == (3 if coloured else 1), self.samples)
         _valid("inverted flag", not self.inverted or self.colour == "grey", self.inverted)
         fitting = self.colour == "rgb" and not self.signed
@@ -155,23 +158,26 @@ class Header:
     @property
     def packed_length(self) -> int:
         """Bytes of the payload of the HEAD chunk, whether or not its fields are in range."""
-        return _LAYOUT.size + sum(map(len, self._numbers()))
+        return _PACKED_BYTES + sum(map(len, self._numbers()))
 
     def pack(self) -> bytes:
         """Return the payload of the HEAD chunk; `FormatError` where a field is out of range."""
         self.check()
-        return _LAYOUT.pack(
-            MODALITIES.index(self.modality),
-            self.samples,
-            self.bits_allocated,
-            self.bits_stored,
-            _SIGNED * self.signed + _INVERTED * self.inverted,
-            COLOURS.index(self.colour),
-            TRANSFORMS.index(self.transform),
-            self.coder,
-            self.tile_log2,
-            SOURCES.index(self.source),
-        ) + b"".join(self._numbers())
+        word = 0
+        for (place, _), value in (
+            (_MODALITY, MODALITIES.index(self.modality)),
+            (_COLOUR, COLOURS.index(self.colour)),
+            (_TRANSFORM, TRANSFORMS.index(self.transform)),
+            (_STORED, self.bits_stored - 1),
+            (_ALLOCATED, int(self.bits_allocated == 16)),
+            (_SIGNED, int(self.signed)),
+            (_INVERTED, int(self.inverted)),
+            (_SOURCE, SOURCES.index(self.source)),
+            (_TILE, self.tile_log2),
+            (_CODER, self.coder),
+        ):
+            word |= value << place
+        return word.to_bytes(_PACKED_BYTES, "little") + b"".join(self._numbers())
 
     @classmethod
     def unpack(cls, payload: bytes) -> Header:
@@ -187,27 +193,29 @@ class Header:
             A field is outside its range.
         """
         fields = Fields("HEAD", payload)
-        single = fields.take(_LAYOUT.size)
-        modality, samples, allocated, stored, flags, colour, transform, coder, tile, source = single
+        word = int.from_bytes(fields.take(_PACKED_BYTES), "little")
+
+        def value(field: tuple[int, int]) -> int:
+            place, bits = field
+            return word >> place & ((1 << bits) - 1)
+
+        modality, colour = value(_MODALITY), value(_COLOUR)
         rows, columns, frames, bound = (fields.unsigned() for _ in range(4))
         fields.end()
-        _supported("pixel flags", not flags & ~(_SIGNED | _INVERTED), flags)
         _supported("modality", modality < len(MODALITIES), modality)
-        _supported("source", source < len(SOURCES), source)
         _supported("colour", colour < len(COLOURS), colour)
-        _supported("colour transform", transform < len(TRANSFORMS), transform)
         header = cls(
             modality=MODALITIES[modality],
-            samples=samples,
-            bits_allocated=allocated,
-            bits_stored=stored,
-            signed=bool(flags & _SIGNED),
-            inverted=bool(flags & _INVERTED),
+            samples=3 if COLOURS[colour] in COLOURED else 1,
+            bits_allocated=16 if value(_ALLOCATED) else 8,
+            bits_stored=value(_STORED) + 1,
+            signed=bool(value(_SIGNED)),
+            inverted=bool(value(_INVERTED)),
             colour=COLOURS[colour],
-            transform=TRANSFORMS[transform],
-            coder=coder,
-            tile_log2=tile,
-            source=SOURCES[source],
+            transform=TRANSFORMS[value(_TRANSFORM)],
+            coder=value(_CODER),
+            tile_log2=value(_TILE),
+            source=SOURCES[value(_SOURCE)],
             rows=rows,
             columns=columns,
             frames=frames,

@@ -12,7 +12,7 @@ from radcodec.container.fields import Fields, pack_unsigned
 from radcodec.errors import CorruptError, FormatError, LimitError
 
 #: Bytes of a model id: the first ones of the SHA-256 of a bundle's manifest.
-MODEL_ID_LENGTH = 8
+MODEL_ID_LENGTH = 4
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,10 @@ from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 _WHOLE = ("HEAD", "dset", "qual", "TAIL")
 _PLANE = ("PLAN", "MASK", "PIXL", "LATN", "REFN", "FILT", "RESD", "JPLS", "UNUS")
 _BEFORE_LATENT = ("MASK", "PIXL")
-_QUALITY = struct.Struct("<fI16s")
+_QUALITY = struct.Struct("<fH8s")
 _MOST_DECIBELS = 1e6
 #: Bytes of a SHA-256 that a file keeps: the first ones.
-DIGEST_LENGTH = 16
+DIGEST_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ def read_rcz(data: bytes, limits: Limits | None = None) -> RczFile:
 
 def _pack_quality(quality: Quality) -> bytes:
     _check_psnr(quality.psnr)
-    if not 0 <= quality.max_error < 2**32 or len(quality.sha256) != DIGEST_LENGTH:
+    if not 0 <= quality.max_error < 2**16 or len(quality.sha256) != DIGEST_LENGTH:
         raise FormatError("qual: the maximum error or the SHA-256 is out of range")
     return _QUALITY.pack(quality.psnr, quality.max_error, quality.sha256)
 

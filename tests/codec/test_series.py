@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radcodec.codec import Decoder, Summary, compress_source, peak_of, sampling
 from radcodec.codec import series as series_module
 from radcodec.codec.lossless import within_bound
-from radcodec.container import RczReader
+from radcodec.container import DIGEST_LENGTH, RczReader
 from radcodec.errors import InputError, UsageError, VerificationError
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
@@ -80,7 +80,7 @@ def test_round_trip(
     assert header.inverted == (photometric == "MONOCHROME1")
     assert header.transform == ("ycocg-r" if colour == "rgb" else "none")
     assert quality is not None and quality.max_error == summary.max_error
-    assert quality.sha256 == hashlib.sha256(back.astype("<i4").tobytes()).digest()[:16]
+    assert quality.sha256 == hashlib.sha256(back.astype("<i4").tobytes()).digest()[:DIGEST_LENGTH]
     assert summary.ratio == planes.size / len(data)
     assert summary.bpp == 8 * len(data) / (frames * 90 * 110)
     if colour == "palette":

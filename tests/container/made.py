@@ -15,7 +15,16 @@ from radcodec.codec.blocks import Chosen, pack_blocks
 from radcodec.codec.decoder import checksum_of
 from radcodec.codec.jpegls import encode_jpegls
 from radcodec.codec.residuals import pack_residuals
-from radcodec.container import Grid, Header, Plane, Quality, RczFile, Refinement, write_rcz
+from radcodec.container import (
+    DIGEST_LENGTH,
+    Grid,
+    Header,
+    Plane,
+    Quality,
+    RczFile,
+    Refinement,
+    write_rcz,
+)
 from radcodec.entropy.filter_weights import encode_weights
 from radcodec.entropy.latents import encode_tile
 from radcodec.entropy.mask import encode_mask
@@ -205,7 +214,7 @@ def decoded_twice(nets: Nets, header: Header, *planes: Plane) -> NDArray[np.int3
     file = file_of(header, planes, nets.store)
     frames = decompress(write_rcz(file), models=nets.store).frames
     own = np.stack([frame.planes for frame in frames])
-    digest = hashlib.sha256(own.astype("<i4").tobytes()).digest()[:16]
+    digest = hashlib.sha256(own.astype("<i4").tobytes()).digest()[:DIGEST_LENGTH]
     data = write_rcz(replace(file, quality=Quality(30.0, 99, digest)))
     stored, unused = second.restore(data, nets.folders)
     assert stored.dtype == np.int32

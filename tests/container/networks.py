@@ -110,7 +110,7 @@ class RandomNetwork:
         }
         text = json.dumps(manifest).encode()
         (self.folder / "manifest.json").write_bytes(text)
-        return hashlib.sha256(text).digest()[:8]
+        return hashlib.sha256(text).digest()[:4]
 
     def fixed_image(self, quantised: NDArray[np.int32], level: int) -> NDArray[np.int32]:
         """Decode a latent, neither cut nor clamped."""

@@ -254,7 +254,7 @@ def files(draw: st.DrawFn) -> RczFile:
     qualities = st.builds(
         Quality,
         st.floats(-1e5, 1e5, width=32) | st.just(float("inf")),
-        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**16 - 1),
         st.binary(min_size=DIGEST_LENGTH, max_size=DIGEST_LENGTH),
     )
     return RczFile(

@@ -17,7 +17,7 @@ from radcodec.container import (
     read_rcz,
     write_rcz,
 )
-from radcodec.container.chunks import TAIL_SIZE
+from radcodec.container.chunks import SIGNATURE_LENGTH, TAIL_SIZE
 from radcodec.errors import CorruptError, FormatError, UnsupportedVersionError
 
 from .samples import (
@@ -207,8 +207,8 @@ def test_unknown_chunks(place: int) -> None:
         (PLANNED[:3], CorruptError, "3 bytes, too few"),
         (PLANNED[:4], CorruptError, "4 bytes, too few"),
         (PLANNED[:10], CorruptError, "10 bytes, too few"),
-        (PLANNED[:-1], CorruptError, "18 bytes, too few"),
-        (PLANNED + b"x", CorruptError, "20 bytes, 1 too many"),
+        (PLANNED[:-1], CorruptError, "14 bytes, too few"),
+        (PLANNED + b"x", CorruptError, "16 bytes, 1 too many"),
         (PLANNED[:4] + b"\x8f\0" + PLANNED[5:], CorruptError, "shortest form"),
         (changed(PLANNED, 0, b"\3"), UnsupportedVersionError, "coding is 3"),
         (changed(PLANNED, 1, b"\0"), UnsupportedVersionError, "depth is 0"),
@@ -216,7 +216,7 @@ def test_unknown_chunks(place: int) -> None:
         (planned(-2049, 9), FormatError, "intensity map is -2049..-2040"),
         (planned(-9, 2057), FormatError, "intensity map is -9..2048"),
         (planned(5, 2**32 - 1), FormatError, "intensity map"),
-        (changed(PLANNED, 0, b"\1"), CorruptError, "19 bytes, 8 too many"),
+        (changed(PLANNED, 0, b"\1"), CorruptError, "15 bytes, 4 too many"),
     ],
 )
 def test_plans_out_of_range(payload: bytes, error: type[FormatError], message: str) -> None:
@@ -247,7 +247,7 @@ def test_values_of_transformed_colour_have_the_range_of_their_plane() -> None:
     plan = next(chunk for chunk in list_chunks(data) if chunk.type == "PLAN")
     payload = data[plan.begin : plan.begin + plan.length]
     wrong = raw_chunk(b"PLAN", changed(payload, 3, vi(-1)))
-    chunks = [data[14 : plan.offset], wrong, data[plan.end : -TAIL_SIZE]]
+    chunks = [data[SIGNATURE_LENGTH : plan.offset], wrong, data[plan.end : -TAIL_SIZE]]
     with pytest.raises(FormatError, match="intensity map"):
         read_rcz(raw_file(*chunks))
 
@@ -282,7 +282,7 @@ def test_latents_that_do_not_fit_their_chunk(payload: bytes, message: str) -> No
     with pytest.raises(CorruptError, match=f"LATN.*{message}"):
         read_rcz(raw_file(HEAD, PLAN, raw_chunk(b"LATN", payload)))
     with pytest.raises(CorruptError, match=f"REFN.*{message}"):
-        refined = raw_chunk(b"REFN", REFINED[:10] + payload)
+        refined = raw_chunk(b"REFN", REFINED[:6] + payload)
         read_rcz(raw_file(HEAD, PLAN, LATN, refined))
 
 

@@ -19,7 +19,7 @@ from radcodec.network.store import ModelStore
 
 FOLDER = Path(__file__).parent
 RECORD = FOLDER / "errors.json"
-SIGNATURE = b"\x89RCZ\r\n\x1a\n\0\7" + bytes(4)
+SIGNATURE = b"\x89RCZ\r\n\x1a\n\0\x08" + bytes(2)
 SIDE = 8
 
 
@@ -38,13 +38,13 @@ def chunk(kind: bytes, payload: bytes) -> bytes:
 def head(rows: int = SIDE, columns: int = SIDE, frames: int = 1, colour: int = 0) -> bytes:
     """Return the HEAD of an 8-bit grey image."""
     numbers = b"".join(map(number, (rows, columns, frames, 0)))
-    return chunk(b"H", bytes((0, 1, 8, 8, 0, colour, 0, 1, 10, 0)) + numbers)
+    return chunk(b"H", bytes((colour << 4, 7, 0x1A)) + numbers)
 
 
 def plan(coding: int = 1, checksum: int | None = None, low: int = 100) -> bytes:
     """Return the PLAN of a plane whose values are all 100."""
     found = zlib.crc32(struct.pack("<i", 100) * SIDE * SIDE) if checksum is None else checksum
-    depth, model = (2, bytes(range(8))) if coding == 0 else (0, b"")
+    depth, model = (2, bytes(range(4))) if coding == 0 else (0, b"")
     values = number(2 * low) + number(max(100 - low, 0))
     return chunk(b"P", bytes((coding, depth, 0)) + values + struct.pack("<I", found) + model)
 
@@ -57,7 +57,7 @@ LATENT = chunk(b"L", b"\0\0")
 def file(*chunks: bytes) -> bytes:
     """Return a file of chunks with a TAIL that fits."""
     data = SIGNATURE + b"".join(chunks)
-    return data + chunk(b"T", struct.pack("<Q", len(data) + 14))
+    return data + chunk(b"T", struct.pack("<I", len(data) + 10))
 
 
 def files() -> dict[str, bytes]:
@@ -72,16 +72,16 @@ def files() -> dict[str, bytes]:
         "text-mode": good.replace(b"\r\n", b"\n"),
         "truncated": good[:-20],
         "corrupt-crc": bytes(changed),
-        "corrupt-length": good[:15] + b"\x7f" + good[16:],
-        "length-form": good[:15] + bytes((128 | good[15], 0)) + good[16:],
+        "corrupt-length": good[:13] + b"\x7f" + good[14:],
+        "length-form": good[:13] + bytes((128 | good[13], 0)) + good[14:],
         "unknown-version": good[:8] + b"\1\0" + good[10:],
-        "unknown-flag": good[:12] + b"\1" + good[13:],
+        "unknown-flag": good[:11] + b"\1" + good[12:],
         "unknown-critical-chunk": file(head(), chunk(b"N", b""), plan(), RESIDUAL),
         "chunk-type": file(head(), chunk(b"1", b""), plan(), RESIDUAL),
         "head-missing": file(plan(), RESIDUAL),
         "head-twice": file(head(), head(), plan(), RESIDUAL),
-        "head-length": file(chunk(b"H", bytes(9)), plan(), RESIDUAL),
-        "head-colour": file(head(colour=9), plan(), RESIDUAL),
+        "head-length": file(chunk(b"H", bytes(2)), plan(), RESIDUAL),
+        "head-colour": file(head(colour=7), plan(), RESIDUAL),
         "too-few-planes": file(head(frames=3), plan(), RESIDUAL),
         "too-many-planes": file(head(), plan(), RESIDUAL, plan(), RESIDUAL),
         "plane-out-of-range": file(head(), plan(low=300), RESIDUAL),
@@ -102,9 +102,9 @@ def files() -> dict[str, bytes]:
             head(), chunk(b"d", struct.pack("<2I", 2**31, 0)), plan(), RESIDUAL
         ),
         "quality-nan": file(
-            head(), plan(), RESIDUAL, chunk(b"q", struct.pack("<fI16x", float("nan"), 0))
+            head(), plan(), RESIDUAL, chunk(b"q", struct.pack("<fH8x", float("nan"), 0))
         ),
-        "tail-length": good[:-14] + chunk(b"T", struct.pack("<Q", 7)),
+        "tail-length": good[:-10] + chunk(b"T", struct.pack("<I", 7)),
         "bytes-behind": good + b"!",
     }
 
