@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from radcodec.entropy.economy import BUSY, economise
 from radcodec.entropy.foresight import WORTH, foresee
 from radcodec.entropy.latents import decode_tile, encode_tile
-from radcodec.entropy.mixing import encode_mixed, learnt
+from radcodec.entropy.mixing import Experience, encode_mixed, learnt
+from radcodec.entropy.mixing_contexts import ESCAPE_FROM
 from radcodec.entropy.tables import TableSet
 
 from .samples import Exact, laplacian, residual_of, rounded_latent, trained, with_recall
@@ -183,3 +185,57 @@ def test_what_comes_next_counts() -> None:
     # and it never speaks against one.
     assert (False, True) in kept.values()
     assert (True, False) not in kept.values()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    channels=st.sampled_from([1, 2, 5]),
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    predicted=st.booleans(),
+)
+def test_few_channels(channels: int, seed: int, shape: tuple[int, int], predicted: bool) -> None:
+    plain = trained(channels, 0.7, predicted=predicted)
+    skip = np.zeros(shape, bool)
+    tile = laplacian(seed, (channels, *shape), 0.7)
+    tables = with_recall(plain, learnt([(tile, skip)], plain.order, predicted=predicted))
+    random = np.random.default_rng(seed)
+    exact = random.laplace(0, 0.9, (channels, *shape)).astype(np.float32)
+    q = rounded_latent(exact)
+    out = foresee(q, q, exact, skip, tables)
+    before, after = residual_of(q, out, tables), residual_of(out, out, tables)
+    assert (np.abs(after) <= np.abs(before)).all()
+    seen = decode_tile(encode_tile(out, skip, [tables]), out.shape, skip, [tables])
+    np.testing.assert_array_equal(seen, out)
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched(Experience):
+    """Experience that keeps hold of its copies, which go on learning."""
+
+    copies: list[Experience] = field(default_factory=list)
+
+    def copy(self) -> Experience:
+        self.copies.append(super().copy())
+        return self.copies[-1]
+
+
+@pytest.mark.parametrize("predicted", [True, False])
+@pytest.mark.parametrize("scale", [0.2, 0.4, 0.6])
+def test_it_has_learnt_what_the_coder_learns(scale: float, predicted: bool) -> None:
+    tables = _tables(2.0, predicted)
+    assert tables.experience is not None
+    known = tables.experience
+    watched = _Watched(known.chances, known.sightings, known.weights)
+    exact = _exact(5, scale, predicted)
+    skip = np.random.default_rng(1).random((SIDE, SIDE)) < 0.1
+    # Escapes are counted roughly, and not learnt from.
+    q = np.clip(rounded_latent(exact), 1 - ESCAPE_FROM, ESCAPE_FROM - 1)
+    q[0] = rounded_latent(exact)[0] % 3
+    out = foresee(q, q, exact, skip, with_recall(tables, watched))
+    encode_mixed(out, skip, tables.order, watched, predicted=predicted)
+    foreseen, coder = watched.copies
+    np.testing.assert_array_equal(foreseen.chances, coder.chances)
+    np.testing.assert_array_equal(foreseen.sightings, coder.sightings)
+    np.testing.assert_array_equal(foreseen.weights, coder.weights)
+    assert (foreseen.chances != known.chances).any()
