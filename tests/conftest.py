@@ -24,6 +24,7 @@ from radcodec.codec.area import reduced
 from radcodec.codec.decoder import checksum_of
 from radcodec.codec.series import header_for
 from radcodec.container import DIGEST_LENGTH, Header, Limits, Quality, Refinement
+from radcodec.container.layers import MODEL_ID_LENGTH
 from radcodec.container.planes import Plane
 from radcodec.container.rcz import RczWriter
 from radcodec.entropy.mask import encode_mask
@@ -79,7 +80,7 @@ def _compress_source(
                     checksum=checksum_of(values),
                     depth=depth or 2,
                     level=level,
-                    model_id=bytes(8),
+                    model_id=bytes(MODEL_ID_LENGTH),
                     tiles=[zlib.compress(values.astype("<i4").tobytes())],
                     refinement=second,
                     unused=_unused(frame, header),

@@ -379,8 +379,8 @@ def test_a_refinement_by_a_network_of_another_depth_is_told(
 
 
 def test_an_unknown_network_is_told(models: ModelStore, refined: bytes) -> None:
-    with pytest.raises(ModelNotFoundError, match="0123"):
-        decompress(_with_refinement(refined, model_id=b"\x01\x23" * 4), models=models)
+    with pytest.raises(ModelNotFoundError, match="01234567"):
+        decompress(_with_refinement(refined, model_id=b"\x01\x23\x45\x67"), models=models)
 
 
 @pytest.mark.parametrize("layer", ["first", "refinement"])
