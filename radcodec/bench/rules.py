@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from radcodec.bench.images import choose, find_sources
 from radcodec.codec import BaseEncoder, Encoder, Plan, Rules, network_of, peak_of, prepare
-from radcodec.codec.plans import RULES
+from radcodec.codec.plans import RULES, load_rules
 from radcodec.codec.search import Search
+from radcodec.errors import ModelMismatchError
 from radcodec.metrics.quality import ms_ssim
 from radcodec.network.store import ModelStore
 from radcodec.rate import QUALITIES
@@ -196,6 +197,7 @@ def write_rules(
     *,
     limit: int = 6,
     modalities: Sequence[str] = (),
+    keep_plans: bool = False,
 ) -> None:
     """Measure plans on training images and write ``rules.json`` into the models folder.
 
@@ -211,26 +213,47 @@ def write_rules(
         Images of each modality.
     modalities : sequence of str
         Find the rules of these and keep those of all others; none for all.
+    keep_plans : bool
+        Find only the steps of qualities, for the plans that ``rules.json`` holds.
+
+    Raises
+    ------
+    ModelMismatchError
+        If plans are to be kept and there are none of a modality, or none can be read.
     """
     store = ModelStore(models)
+    known = load_rules(models) if keep_plans else Rules({}, {})
     sources = choose(find_sources(data, "train", warn=log), modalities, limit)
     out: dict[str, dict[str, Any]] = {"plans": {}, "quality": {}}
-    if modalities and (models / RULES).exists():
+    if (modalities or keep_plans) and (models / RULES).exists():
         out = json.loads((models / RULES).read_text())
     for modality in sorted({source.modality for source in sources}):
         images = [_middle(source.read()) for source in sources if source.modality == modality]
-        network = network_of(modality, store.compressors()[0].depth, store)
-        lent = [] if network == LENDER else store.depths(LENDER)
-        plans = candidates(store.depths(network), store.depths(network, wide=True), lent)
-        curves = [curves_of(image, modality, plans, store) for image in images]
-        lost = regrets(curves, plans)
-        rule = segments(lost, plans)
-        out["plans"][modality] = _as_json(rule)
-        for entry in out["plans"][modality]:
-            log(f"{modality}: {json.dumps(entry)}")
+        if keep_plans:
+            rule = known.of(modality)
+            if not rule:
+                raise ModelMismatchError(
+                    f"{models / RULES} has no plans of {modality}; find them first"
+                )
+        else:
+            rule = _best_plans(images, modality, store)
+            out["plans"][modality] = _as_json(rule)
+            for entry in out["plans"][modality]:
+                log(f"{modality}: {json.dumps(entry)}")
         out["quality"][modality] = quality_steps(images, modality, rule, store)
         log(f"{modality}: steps at the qualities {QUALITIES}: {out['quality'][modality]}")
     (models / RULES).write_text(json.dumps(out, indent=1) + "\n")
+
+
+def _best_plans(
+    images: list[GreyImage], modality: str, store: ModelStore
+) -> list[tuple[float, Plan]]:
+    """Measure the plans of a modality on images, and split the rates among them."""
+    network = network_of(modality, store.compressors()[0].depth, store)
+    lent = [] if network == LENDER else store.depths(LENDER)
+    plans = candidates(store.depths(network), store.depths(network, wide=True), lent)
+    curves = [curves_of(image, modality, plans, store) for image in images]
+    return segments(regrets(curves, plans), plans)
 
 
 def _middle(image: GreyImage) -> GreyImage:

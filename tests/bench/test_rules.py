@@ -28,6 +28,7 @@ from radcodec.bench.rules import (
 )
 from radcodec.codec import Plan, compress, load_rules
 from radcodec.codec.plans import RULES
+from radcodec.errors import ModelMismatchError
 from radcodec.network.store import ModelStore, default_root
 from radcodec.rate import QUALITIES, Target
 from radcodec.reading.image import GreyImage
@@ -214,6 +215,19 @@ def test_rules_are_written_and_read(
         steps = read.quality_of(modality)
         assert len(steps) == len(QUALITIES) and steps == sorted(steps, reverse=True)
     assert said
+    # Plans may be changed by hand, and steps found anew for them.
+    for plans in written["plans"].values():
+        plans[:] = [{"up_to_bpp": None, "depth": 4, "refinement_step_ratio": None}]
+    changed = {"plans": written["plans"], "quality": {m: [5, 4, 3, 2, 1] for m in read.quality}}
+    (folder / RULES).write_text(json.dumps(changed))
+    write_rules(data, folder, said.append, limit=1, keep_plans=True)
+    kept = load_rules(folder)
+    assert all(found == [(math.inf, Plan(4))] for found in kept.plans.values())
+    assert all(0 < max(steps) <= 1.5 for steps in kept.quality.values())
+    (folder / RULES).write_text(json.dumps({"plans": {}, "quality": {}}))
+    with pytest.raises(ModelMismatchError, match="no plans of ct"):
+        write_rules(data, folder, said.append, limit=1, keep_plans=True)
+    (folder / RULES).write_text(json.dumps(written))
     # The codec follows them.
     packed = compress(part, target=Target("quality", 60), models=ModelStore(folder))
     assert packed.depth in {plan.depth for _, plan in read.of("ct")}
