@@ -51,6 +51,7 @@ def _compress_source(
     refine: bool | None = None,
     target: Target,
     max_error: int | None = None,
+    effort: int = 3,
     verify: bool = True,
     models: ModelStore | None = None,
     limits: Limits | None = None,
@@ -65,7 +66,7 @@ def _compress_source(
     origin = "png" if source.dataset is None else "dicom"
     header = replace(header_for(source.layout, chosen, origin, max_error), transform="none")
     level = int(target.value) if target.kind == "quality" else 7 if target.kind == "usual" else 1
-    second = Refinement(1, 33, bytes(range(16)), [b"more"]) if refine else None
+    second = Refinement(1, 33, bytes(range(MODEL_ID_LENGTH)), [b"more"]) if refine else None
     writer = RczWriter(out, header, source.dataset)
     digest = hashlib.sha256()
     for index in range(header.frames):

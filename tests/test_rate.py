@@ -21,6 +21,7 @@ from radcodec.rate import (
     closest_level,
     coarsest_level,
     step_of_quality,
+    usual_level,
 )
 
 #: File sizes by level; all fall.
@@ -99,6 +100,40 @@ def test_the_coarsest_level_that_reaches_a_psnr(falls: list[float], at: float) -
     psnr = 90 - np.concatenate([[0], np.cumsum(falls)])
     reached = np.flatnonzero(psnr >= at)
     assert coarsest_level(lambda n: float(psnr[n]), at) == (reached[-1] if len(reached) else None)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.7, 0.98, 1.0])
+@pytest.mark.parametrize("start", [0, 60, 128, 255])
+def test_a_psnr_is_found_with_few_tries(share: float, start: int) -> None:
+    def psnr_at(level: int) -> float:
+        asked.append(level)
+        return 60.0 - 0.17 * level + 3e-5 * level**2
+
+    asked: list[int] = []
+    wanted = psnr_at(0) + share * (psnr_at(LEVELS - 1) - psnr_at(0))
+    reached = [level for level in range(LEVELS) if psnr_at(level) >= wanted]
+    asked.clear()
+    assert coarsest_level(psnr_at, wanted, start) == reached[-1]
+    assert len(asked) == len(set(asked)) <= 8
+
+
+@pytest.mark.parametrize("bpp", [0.0, 1e-9, 0.01, 0.02, 0.1, 1.0, 5.0, 1e9])
+def test_a_search_starts_on_the_scale(bpp: float) -> None:
+    assert 0 <= usual_level(bpp) < LEVELS
+    assert usual_level(bpp) >= usual_level(2 * bpp)
+
+
+@pytest.mark.parametrize("start", [0, 90, 110, 255])
+def test_a_good_start_saves_tries(start: int) -> None:
+    asked: list[int] = []
+
+    def size_at(level: int) -> float:
+        asked.append(level)
+        return 90_000 * math.exp(-0.021 * level)
+
+    assert closest_level(size_at, size_at(100), start) in (99, 100, 101)
+    # One of them was asked by the test.
+    assert len(asked) - 1 <= (3 if abs(start - 100) < 20 else 4)
 
 
 def test_steps_of_qualities() -> None:

@@ -58,6 +58,7 @@ class Settings:
     refine: bool | None
     target: Target
     max_error: int | None
+    effort: int
     verify: bool
     remove: bool
     memory: int
@@ -124,6 +125,7 @@ class CompressTask:
             refine=settings.refine,
             target=settings.target,
             max_error=settings.max_error,
+            effort=settings.effort,
             verify=settings.verify,
             limits=limits_of(settings.memory),
         )
@@ -195,6 +197,13 @@ def _verify(place: Place, settings: Settings) -> None:
     metavar="E",
     help="Guarantee that no stored value is off by more than E; 0 for no loss at all.",
 )
+@click.option(
+    "--effort",
+    type=click.IntRange(1, 3),
+    default=3,
+    show_default=True,
+    help="More of it takes longer, for smaller files or better images; of no effect with --max-error.",
+)
 @output_options
 @click.option(
     "--no-verify", is_flag=True, help="Do not decode the result to measure and verify it."
@@ -214,6 +223,7 @@ def compress(
     psnr: float | None,
     density: str | None,
     max_error: int | None,
+    effort: int,
     output: Path | None,
     to_stdout: bool,
     recursive: bool,
@@ -258,6 +268,7 @@ def compress(
         refine=refine,
         target=target,
         max_error=max_error,
+        effort=effort,
         verify=not no_verify,
         remove=remove,
         memory=memory,

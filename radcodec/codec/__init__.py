@@ -16,7 +16,7 @@ from radcodec.codec.area import Area, View
 from radcodec.codec.choosing import plans_for
 from radcodec.codec.decoder import checksum_of, decode_frame, decode_plane
 from radcodec.codec.encoder import BaseEncoder, Encoder, network_of, peak_of
-from radcodec.codec.plans import Plan, Rules, load_rules
+from radcodec.codec.plans import EFFORTS, Plan, Rules, load_rules
 from radcodec.codec.prepared import Prepared, prepare
 from radcodec.codec.series import Request, Series, header_for, smaller_within_bound
 from radcodec.container.header import Header
@@ -170,6 +170,7 @@ def compress_source(
     refine: bool | None = None,
     target: Target,
     max_error: int | None = None,
+    effort: int = EFFORTS[-1],
     verify: bool = True,
     models: ModelStore | None = None,
     limits: Limits | None = None,
@@ -193,6 +194,9 @@ def compress_source(
         Quality, ratio, bits per pixel, PSNR or level; of no effect with `max_error`.
     max_error : int or None
         Bound on the error of every stored value, 0 for none at all; None for no bound.
+    effort : int
+        1, 2 or 3: more of it takes longer, for smaller files or a better image; of no effect
+        with `max_error`.
     verify : bool
         Decode the result, and record PSNR, maximum error and a hash of the pixels.
     models : ModelStore or None
@@ -225,7 +229,7 @@ def compress_source(
     plans = plans_for(chosen, depth, refine, rules, store)
     # Who asks for a depth wants networks.
     pixels = depth is None and refine is None
-    request = Request(chosen, plans, rules, target, pixels)
+    request = Request(chosen, plans, rules, target, pixels, effort)
     origin = "png" if source.dataset is None else "dicom"
     series = Series(source, header_for(layout, chosen, origin, max_error), request, store)
     if bounded:
@@ -286,6 +290,7 @@ def compress(
     refine: bool | None = None,
     target: Target,
     max_error: int | None = None,
+    effort: int = EFFORTS[-1],
     verify: bool = True,
     models: ModelStore | None = None,
 ) -> Compressed:
@@ -300,6 +305,7 @@ def compress(
             refine=refine,
             target=target,
             max_error=max_error,
+            effort=effort,
             verify=verify,
             models=models,
         )

@@ -32,7 +32,7 @@ from radcodec.network.compressor import Compressor
 from radcodec.network.decompressor import Decompressor
 from radcodec.network.store import ModelStore
 from radcodec.quantising.levels import MID_GREY
-from radcodec.rate import closest_level
+from radcodec.rate import closest_level, usual_level
 from radcodec.reading.image import GreyImage
 
 #: Whose compressor serves a modality that has none of its own.
@@ -102,6 +102,8 @@ class BaseEncoder:
         Modality whose compressors to take; None for those of `modality`.
     worth : float or None
         See `LayerEncoder`, in both layers; None for what suits them best.
+    foresight : bool
+        See `LayerEncoder`.
     """
 
     def __init__(
@@ -114,8 +116,9 @@ class BaseEncoder:
         wide: bool = False,
         served: str | None = None,
         worth: float | None = None,
+        foresight: bool = True,
     ) -> None:
-        self.prepared, self.models = prepared, models
+        self.prepared, self.models, self.foresight = prepared, models, foresight
         self.served = served or modality
         self.worth = WORTH if worth is None else worth
         usual = REFINING_WORTH_OF.get(self.served, REFINING_WORTH)
@@ -130,7 +133,9 @@ class BaseEncoder:
     ) -> LayerEncoder:
         """The first layer of the image with some of it covered, and filled in `unit`."""
         skip = skip_map(covered, self.grid)
-        return LayerEncoder(unit, self.grid, skip, *self._networks, worth=self.worth)
+        return LayerEncoder(
+            unit, self.grid, skip, *self._networks, worth=self.worth, foresight=self.foresight
+        )
 
 
 class _Pass:
@@ -178,6 +183,7 @@ class _Pass:
                 decompressor,
                 refining=True,
                 worth=base.refining_worth,
+                foresight=base.foresight,
             )
             self._refining = (base_level, layer)
         return self._refining[1]
@@ -373,20 +379,31 @@ class Encoder:
         beside = fixed_bytes(self.base.header) + self.prepared.dataset_size
         return self.plane_size(level, plain=plain) + beside
 
-    def closest(self, wanted: float) -> int:
+    def closest(self, wanted: float, step: float | None = None) -> int:
         """The level whose file is closest to a size in bytes.
 
         To know how much a filter takes, an image has to be decoded; it hardly changes from one
         level to the next.
+
+        Parameters
+        ----------
+        wanted : float
+            Bytes.
+        step : float or None
+            Nominal step of the last layer at which the search starts; None for a usual one.
         """
 
         def plain(level: int) -> int:
             return self.size(level, plain=True)
 
-        level = closest_level(plain, wanted)
+        if step is None:
+            start = usual_level(8 * wanted / self.prepared.image.stored.size)
+        else:
+            start = self.plan.level_of_step(step)
+        level = closest_level(plain, wanted, start)
         spent = self.size(level) - plain(level)
         # A size may be out of reach, and less than what a filter takes.
-        return closest_level(plain, max(wanted - spent, wanted / 2)) if spent else level
+        return closest_level(plain, max(wanted - spent, wanted / 2), level) if spent else level
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radcodec.codec.area import Area
+from radcodec.codec.threads import side_by_side
 from radcodec.container.layers import Grid
 from radcodec.entropy.economy import economise
 from radcodec.entropy.foresight import WORTH, foresee
@@ -98,13 +99,16 @@ def decode_tiles(
         A tile is damaged.
     """
     latent = np.zeros((decompressor.bundle.latents, *grid.latent_shape), np.int32)
-    for data, (rows, columns) in zip(tiles, grid.tile_slices, strict=True):
-        if wanted is not None and not wanted.meets(rows, columns):
-            continue
+
+    def decode(tile: tuple[bytes, tuple[slice, slice]]) -> None:
+        data, (rows, columns) = tile
         part = np.ascontiguousarray(skip[rows, columns])
         latent[:, rows, columns] = decode_tile(
             data, (latent.shape[0], *part.shape), part, decompressor.table_sets
         )
+
+    every = zip(tiles, grid.tile_slices, strict=True)
+    side_by_side(decode, [tile for tile in every if wanted is None or wanted.meets(*tile[1])])
     return latent
 
 
@@ -157,6 +161,8 @@ class LayerEncoder:
         Whether this is a refinement, which has entropy tables of its own.
     worth : float
         Bits that a squared error of one step is worth, see `foresee`; 0 for plain rounding.
+    foresight : bool
+        Whether latents are lowered by foresight, not by tables alone.
     """
 
     def __init__(
@@ -169,12 +175,15 @@ class LayerEncoder:
         *,
         refining: bool = False,
         worth: float = WORTH,
+        foresight: bool = True,
     ) -> None:
         self.grid, self.skip = grid, skip
         self.compressor, self.decompressor = compressor, decompressor
         self._latent = compressor.latent(plane)
         self._refining = refining
         self._worth = worth
+        # Times that latents are lowered by foresight.
+        self._passes = (REFINING_PASSES if refining else 1) if foresight else 0
         self._candidates: Sequence[int] = compressor.table_sets(refining=refining)
         self._tiles: dict[int, list[bytes]] = {}
         self._fixed: tuple[int, FixedImage] | None = None
@@ -185,14 +194,13 @@ class LayerEncoder:
             steps = self.compressor.steps[level]
             quantised = quantise(self._latent, steps, refining=self._refining)
             exact = self._latent / steps[:, None, None]
-            self._tiles[level] = [
-                self._tile(
-                    np.ascontiguousarray(quantised[:, rows, columns]),
-                    exact[:, rows, columns],
-                    np.ascontiguousarray(self.skip[rows, columns]),
-                )
-                for rows, columns in self.grid.tile_slices
-            ]
+
+            def encode(where: tuple[slice, slice]) -> bytes:
+                part = (slice(None), *where)
+                skip = np.ascontiguousarray(self.skip[where])
+                return self._tile(np.ascontiguousarray(quantised[part]), exact[part], skip)
+
+            self._tiles[level] = side_by_side(encode, self.grid.tile_slices)
         return self._tiles[level]
 
     def _tile(
@@ -202,7 +210,7 @@ class LayerEncoder:
         sets = self.decompressor.table_sets
         if self._worth:
             planned = economise(q, exact, skip, best_set(q, skip, sets, self._candidates))
-            for _ in range(REFINING_PASSES if self._refining else 1):
+            for _ in range(self._passes):
                 tables = best_set(planned, skip, sets, self._candidates)
                 planned = foresee(q, planned, exact, skip, tables, self._worth)
             q = planned

@@ -17,6 +17,11 @@ REFINING_DEPTH = 1
 USUAL_STEPS = (1.0, 0.3, 0.1, 0.03, 1 / 512)
 #: File of the rules, in the models folder.
 RULES = "rules.json"
+#: How much time may be taken: 1 lowers latents by tables alone, 2 with foresight of what the
+#: coder will pay, and 3 tries on the image the plans, too, that the rules take at rates near by.
+EFFORTS = (1, 2, 3)
+#: Least efforts for foresight, and for more than one plan.
+FORESEEING, COMPARING = 2, 3
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from radcodec.codec.encoder import BaseEncoder, Encoder, header_of
 from radcodec.codec.pixelwise import PixelEncoder
-from radcodec.codec.plans import Plan, Rules
+from radcodec.codec.plans import COMPARING, EFFORTS, FORESEEING, Plan, Rules
 from radcodec.codec.prepared import Prepared
 from radcodec.container.rcz import fixed_bytes
 from radcodec.errors import UsageError
@@ -57,6 +57,8 @@ class Search:
         Where the networks are.
     pixels : bool
         Whether files without networks are taken where they are better.
+    effort : int
+        One of `EFFORTS`.
     """
 
     def __init__(
@@ -68,12 +70,15 @@ class Search:
         models: ModelStore,
         *,
         pixels: bool = True,
+        effort: int = EFFORTS[-1],
     ) -> None:
         self.prepared, self.modality, self.models = prepared, modality, models
-        self.plans, self.rules = plans, rules
+        self.plans, self.rules, self.effort = plans, rules, effort
         self._bases: dict[Plan, BaseEncoder] = {}
         self._encoders: dict[Plan, Encoder] = {}
         self.pixels = PixelEncoder(prepared, modality) if pixels else None
+        # Size asked for, and nominal step of the last layer that led to it.
+        self._met: list[tuple[float, float]] = []
 
     def encoder(self, plan: Plan) -> Encoder:
         """The encoder of a plan."""
@@ -87,6 +92,7 @@ class Search:
                     self.models,
                     wide=plan.wide,
                     served=plan.served,
+                    foresight=self.effort >= FORESEEING,
                 )
             self._encoders[plan] = Encoder(self._bases[base], plan)
         return self._encoders[plan]
@@ -211,7 +217,8 @@ class Search:
         """Whether the rules take a plan at a rate, or not far from it."""
         low, high = self.plans[number - 1][0] if number else 0.0, self.plans[number][0]
         small = self.prepared.image.stored.size <= SMALL
-        near = NEAR if small or bpp <= COMPARED else 1.0
+        compared = self.effort >= COMPARING and (small or bpp <= COMPARED)
+        near = NEAR if compared else 1.0
         return low / near <= bpp <= high * near
 
     def _bare(self, found: tuple[Encoder, int], wanted: float) -> tuple[Encoder, int] | None:
@@ -229,8 +236,9 @@ class Search:
     def _by_plan(self, number: int, wanted: float) -> tuple[Encoder, int] | None:
         """The file of a plan near a size; None where it comes to none."""
         encoder = self.encoder(self.plans[number][1])
-        level = encoder.closest(wanted)
+        level = encoder.closest(wanted, self._step_near(wanted))
         if abs(encoder.size(level) / wanted - 1) <= TOLERANCE:
+            self._met.append((wanted, encoder.plan.step_of_level(level)))
             return encoder, level
         for octave in encoder.octaves_around(wanted):
             settled = encoder.settled(octave)
@@ -239,6 +247,14 @@ class Search:
                 return settled, level
         return None
 
+    def _step_near(self, wanted: float) -> float | None:
+        """A step that may lead to a size, by what another plan or size took; None without one.
+
+        Plans need steps that are alike, and sizes are nearly in inverse proportion to steps.
+        """
+        near = min(self._met, key=lambda met: abs(math.log(met[0] / wanted)), default=None)
+        return None if near is None else near[1] * near[0] / wanted
+
     def reach(self) -> tuple[int, int]:
         """Smallest and largest file in bytes."""
         ends = [self.encoder(plan).size(n) for _, plan in self.plans for n in (0, LEVELS - 1)]
@@ -246,26 +262,57 @@ class Search:
 
     def by_psnr(self, wanted: float) -> Found:
         """The smallest file that reaches a PSNR in dB."""
-        found, best = [], 0.0
-        for number, (_, plan) in enumerate(self.plans):
-            encoder = self.encoder(plan)
-            level = coarsest_level(encoder.psnr, wanted)
-            if level is None:
-                best = max(best, encoder.psnr(0))
-            else:
-                found.append((encoder.size(level), number, level))
+        found = self._reaching(wanted)
         smallest = min(found, default=(math.inf, 0, 0))
         if self.pixels is not None and self._worth_pixels(smallest[0]):
             level = self.pixels.reaching(wanted)
             if self.pixels.size(level) < smallest[0]:
                 return self.pixels, level
         if not found:
+            best = max(self.encoder(plan).psnr(0) for _, plan in self.plans)
             raise UsageError(
                 f"a PSNR of {wanted:g} dB is out of reach for this image: the models reach "
                 f"{best:.1f} dB; ask for less"
             )
         _, number, level = smallest
         return self.encoder(self.plans[number][1]), level
+
+    def _reaching(self, wanted: float) -> list[tuple[int, int, int]]:
+        """Size, number and level of plans that reach a PSNR in dB: that of the rules at the size
+        this takes, those on the way there, and those that the rules take near by.
+
+        Empty where no plan reaches it.
+        """
+        found: dict[int, tuple[int, int, int] | None] = {}
+        step: float | None = None
+
+        def add(number: int) -> tuple[int, int, int] | None:
+            nonlocal step
+            encoder = self.encoder(self.plans[number][1])
+            start = LEVELS // 2 if step is None else encoder.plan.level_of_step(step)
+            level = coarsest_level(encoder.psnr, wanted, start)
+            found[number] = None if level is None else (encoder.size(level), number, level)
+            if level is not None:
+                step = encoder.plan.step_of_level(level)
+            return found[number]
+
+        place, last = len(self.plans) // 2, len(self.plans) - 1
+        while place not in found:
+            one = add(place)
+            # What is out of a plan's reach may be in that of one for higher rates.
+            better = last if one is None else self._place(self._bpp(one[0]))
+            place += (better > place) - (better < place)
+        sizes = [one[0] for one in found.values() if one is not None]
+        if sizes:
+            bpp = self._bpp(min(sizes))
+            for number in range(len(self.plans)):
+                if number not in found and self._is_near(number, bpp):
+                    add(number)
+        else:
+            for number in range(len(self.plans)):
+                if number not in found:
+                    add(number)
+        return [one for one in found.values() if one is not None]
 
     def usual(self) -> Found:
         """The ratio that radiological societies accept for the modality, or what is nearest.

@@ -20,7 +20,7 @@ from radcodec.codec.decoder import checksum_of
 from radcodec.codec.encoder import BaseEncoder, Encoder, network_of
 from radcodec.codec.lossless import Coded, within_bound
 from radcodec.codec.pixelwise import PixelEncoder
-from radcodec.codec.plans import Plan, Rules
+from radcodec.codec.plans import EFFORTS, Plan, Rules
 from radcodec.codec.prepared import Prepared, prepare
 from radcodec.codec.sampling import COARSEST, FINEST, PRECISION, Sample, Steps, encoder_at, weighted
 from radcodec.codec.search import Search
@@ -70,6 +70,8 @@ class Request:
         What is to be reached; of no effect with a bound.
     pixels : bool
         Whether planes may do without networks.
+    effort : int
+        One of `EFFORTS`.
     """
 
     modality: str
@@ -77,6 +79,7 @@ class Request:
     rules: Rules
     target: Target
     pixels: bool = True
+    effort: int = EFFORTS[-1]
 
 
 def header_for(layout: Layout, modality: str, source: str, max_error: int | None) -> Header:
@@ -189,6 +192,7 @@ class Series:
                 request.rules,
                 self.models,
                 pixels=request.pixels,
+                effort=request.effort,
             )
             for image in self.images(frame)
         ]

@@ -331,18 +331,14 @@ def pack(data: Path, out: Path, mib: float, default_modality: str | None) -> Non
     type=click.Choice(["xr", "mg", "ct", "mr"]),
     help="Only these, all other rules stay; may be repeated.",
 )
-@click.option(
-    "--keep-plans", is_flag=True, help="Find only the quantiser steps of --quality anew."
-)
+@click.option("--keep-plans", is_flag=True, help="Find only the quantiser steps of --quality anew.")
 def rules(
     data: Path, models: Path, limit: int, modalities: tuple[str, ...], keep_plans: bool
 ) -> None:
     """Find which depth suits which rate on training images, and write rules.json."""
     from radcodec.bench.rules import write_rules
 
-    write_rules(
-        data, models, click.echo, limit=limit, modalities=modalities, keep_plans=keep_plans
-    )
+    write_rules(data, models, click.echo, limit=limit, modalities=modalities, keep_plans=keep_plans)
 
 
 if __name__ == "__main__":

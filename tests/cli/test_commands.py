@@ -117,6 +117,8 @@ def test_stdout(png: Path, tmp_path: Path) -> None:
         ["--max-error", "1.5"],
         ["--max-error", "0", "--ratio", "20"],
         ["--max-error", "0", "--quality", "90"],
+        ["--effort", "0"],
+        ["--effort", "4"],
         ["--max-error", "3", "--bpp", "1"],
         ["--max-error", "3", "--psnr", "50"],
         ["--max-error", "3", "--density", "low"],

@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcodec.codec.layer import FixedImage, skip_map
+from radcodec.codec import threads
+from radcodec.codec.layer import FixedImage, LayerEncoder, decode_tiles, skip_map
+from radcodec.codec.prepared import prepare
 from radcodec.container.layers import Grid
+from radcodec.network.store import ModelStore
 from radcodec.quantising.levels import MID_GREY
+from radcodec.reading.image import GreyImage
 
 VALUES = st.integers(-(2**31), 2**31 - 1)
 
@@ -61,3 +65,36 @@ def test_skip_map_fits_the_grid() -> None:
         first = -(-24 // grid.block) + 1
         assert skip_map(mask, grid)[:, first:].all()
         assert not skip_map(mask, grid)[:, :first].any()
+
+
+def _encoder(models: ModelStore, image: GreyImage, *, foresight: bool = True) -> LayerEncoder:
+    """A layer of depth 2 over 16 tiles of 32 x 32 pixels."""
+    compressor = models.compressor("ct", 2)
+    decompressor = models.decompressor(compressor.bundle.manifest["decompressor"])
+    grid = Grid(image.stored.shape[0], image.stored.shape[1], 2, 5)
+    unit = prepare(image).unit
+    return LayerEncoder(
+        unit, grid, skip_map(None, grid), compressor, decompressor, foresight=foresight
+    )
+
+
+def test_tiles_are_the_same_with_any_number_of_threads(
+    models: ModelStore, bare: GreyImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for processors in (1, 2, 64):
+        monkeypatch.setattr(threads, "processors", lambda n=processors: n)
+        layer = _encoder(models, bare)
+        found.append((layer.tiles(100), layer.latent(100).tolist()))
+    assert len(found[0][0]) == 16 and len(set(found[0][0])) > 1
+    assert found[0] == found[1] == found[2]
+
+
+def test_foresight_makes_tiles_smaller(models: ModelStore, bare: GreyImage) -> None:
+    with_it, without = (_encoder(models, bare, foresight=given) for given in (True, False))
+    assert sum(map(len, with_it.tiles(60))) < sum(map(len, without.tiles(60)))
+    latents = [
+        decode_tiles(layer.tiles(60), layer.grid, layer.skip, layer.decompressor)
+        for layer in (with_it, without)
+    ]
+    assert np.abs(latents[0]).sum() < np.abs(latents[1]).sum()

@@ -14,6 +14,7 @@ import pytest
 from radcodec.codec import Compressed, Plan, Rules, compress, load_rules, prepare
 from radcodec.codec.choosing import plans_for
 from radcodec.codec.encoder import Encoder, header_of
+from radcodec.codec.plans import EFFORTS
 from radcodec.codec.search import Search
 from radcodec.container.rcz import fixed_bytes
 from radcodec.errors import UsageError
@@ -322,6 +323,36 @@ def test_near_the_border_of_two_plans_the_better_one_is_taken(
         prepare(bare), "ct", [(math.inf, near[0])], Rules({}, {}), models, pixels=False
     ).by_size(size)
     assert alone is None or found[0].psnr(found[1]) >= alone[0].psnr(alone[1]) - 0.2
+
+
+def test_less_effort_tries_fewer_plans_and_looks_less_ahead(
+    models: ModelStore, bare: GreyImage
+) -> None:
+    rules = load_rules(models.root)
+    plans = plans_for("ct", None, None, rules, models)
+    size = math.sqrt(plans[1][0] * plans[2][0]) * bare.stored.size / 8
+    tried, found = [], []
+    for effort in EFFORTS:
+        search = Search(prepare(bare), "ct", plans, rules, models, pixels=False, effort=effort)
+        one = search.by_size(size)
+        assert one is not None and isinstance(one[0], Encoder)
+        assert one[0].size(one[1]) == pytest.approx(size, rel=TOLERANCE)
+        assert one[0].base.foresight == (effort > 1)
+        tried.append(len(search._encoders))
+        found.append(one)
+    assert tried[0] == tried[1] == 1 < tried[2]
+    # In no more bytes the image is better for it.
+    assert found[1][0].psnr(found[1][1]) > found[0][0].psnr(found[0][1])
+
+
+def test_a_psnr_takes_few_plans(models: ModelStore, bare: GreyImage) -> None:
+    rules = load_rules(models.root)
+    plans = plans_for("ct", None, None, rules, models)
+    for effort, most in ((1, 4), (3, len(plans) - 1)):
+        search = Search(prepare(bare), "ct", plans, rules, models, pixels=False, effort=effort)
+        encoder, level = search.by_psnr(40.0)
+        assert encoder.psnr(level) >= 40.0 > encoder.psnr(level + 1)
+        assert len(search._encoders) <= most
 
 
 def test_a_size_less_than_a_filter_takes_has_a_level(search: Search) -> None:
