@@ -226,7 +226,7 @@ memory_option = click.option(
     "--memory-limit",
     "memory",
     type=ByteCount(),
-    default="2GiB",
+    default="3GiB",
     show_default=True,
     metavar="SIZE",
     help="Refuse files that would take more memory than this, before it is taken.",

@@ -12,7 +12,7 @@ from radcodec.errors import LimitError
 
 #: Bytes that the program takes beside what grows with a frame, to decode and to compress:
 #: libraries, models, windows.  These and the next are what ``benchmarks/memory.py`` measures.
-DECODER, ENCODER = 350 * 2**20, 600 * 2**20
+DECODER, ENCODER = 350 * 2**20, 650 * 2**20
 #: Bytes for each pixel of a frame, and more for each sample, to decode.
 DECODED_PIXEL, DECODED_SAMPLE = 24, 24
 #: Bytes for each sample of a frame to compress, and of the frames that a search looks at.
@@ -44,7 +44,7 @@ class Limits:
     pixels: int = 2**28
     side: int = 2**20
     dataset: int = 64 * 2**20
-    memory: int = 2 * 2**30
+    memory: int = 3 * 2**30
 
     def check_image(self, rows: int, columns: int) -> None:
         """Raise `LimitError` where an image of this size is too large.
