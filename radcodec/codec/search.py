@@ -303,15 +303,10 @@ class Search:
             better = last if one is None else self._place(self._bpp(one[0]))
             place += (better > place) - (better < place)
         sizes = [one[0] for one in found.values() if one is not None]
-        if sizes:
-            bpp = self._bpp(min(sizes))
-            for number in range(len(self.plans)):
-                if number not in found and self._is_near(number, bpp):
-                    add(number)
-        else:
-            for number in range(len(self.plans)):
-                if number not in found:
-                    add(number)
+        bpp = self._bpp(min(sizes, default=0))
+        for number in range(len(self.plans)):
+            if number not in found and (not sizes or self._is_near(number, bpp)):
+                add(number)
         return [one for one in found.values() if one is not None]
 
     def usual(self) -> Found:
