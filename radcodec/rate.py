@@ -187,19 +187,24 @@ def coarsest_level(
         Level that is tried first, 0 to 255.
     """
     low, high = -1, LEVELS
-    guess, tried = start, 0
+    known: dict[int, float] = {}
+    guess = start
     while high - low > 1:
-        error = psnr_at(guess) - wanted
-        tried += 1
+        # Without loss it has no bound.
+        error = min(max(psnr_at(guess) - wanted, -FARTHEST), FARTHEST)
+        known[guess] = error
         if error >= 0:
             low = guess
         else:
             high = guess
-        if tried > PATIENCE:
+        if len(known) > PATIENCE:
             guess = (low + high) // 2
+        elif low in known and high in known:
+            share = known[low] / (known[low] - known[high])
+            guess = low + max(int(share * (high - low)), 1)
         else:
-            # Towards the level that just reaches it, and to its neighbour that just does not.
-            step = math.floor(min(max(error, -FARTHEST), FARTHEST) / USUAL_FALL)
+            # To the level that just reaches it, or its neighbour that just does not.
+            step = math.floor(error / USUAL_FALL)
             guess += max(step, 1) if error >= 0 else step
         guess = min(max(guess, low + 1), high - 1)
     return None if low < 0 else low
