@@ -17,6 +17,7 @@ from matplotlib import pyplot
 from radcodec.bench.compare import RATES, Curve, curves, cut
 from radcodec.bench.report.names import COLOURS
 from radcodec.bench.rows import Row
+from radcodec.bench.ticks import log_ticks
 
 _LABELS = {
     "psnr": "PSNR, dB (peak = image range)",
@@ -81,7 +82,8 @@ def plot_curves(
                 wide = 2.2 if codec.startswith("radcodec") else 1.2
                 axis.semilogx(*mean, label=codec, color=COLOURS.get(codec), linewidth=wide)
         axis.set(title=f"{modality.upper()}, {len(common)} images", xlabel="bits per pixel")
-        axis.grid(alpha=0.3, which="both")
+        log_ticks(axis)
+        axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
     axes[0][0].set_ylabel(_LABELS.get(metric, f"PSNR in the {metric} window, dB"))
     figure.savefig(target, format="svg")

@@ -43,3 +43,5 @@ def test_svg_names_codecs_and_images(tmp_path: Path) -> None:
     text = target.read_text()
     for words in ("CT, 1 images", "MR, 1 images", "radcodec", "jpeg", "bits per pixel"):
         assert f"<!-- {words} -->" in text
+    # Ticks are numbers, without powers that would run into each other.
+    assert "<!-- 0.5 -->" in text and "mathdefault" not in text

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from radcodec.bench.compare import Curve
 from radcodec.bench.plots import mean_curve
 from radcodec.bench.report import names, words
 from radcodec.bench.report.svg import FAINT, INK, inline
 from radcodec.bench.report.tables import OWN, by_image, ordered
+from radcodec.bench.ticks import log_ticks
 
 #: Up to so many images their points are joined by lines.
 SINGLE = 6
@@ -43,12 +44,6 @@ def _finish(axes: Axes, title: str, across: str, up: str) -> None:
         text.set_parse_math(False)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)
-
-
-def _log_ticks(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 5), numticks=20))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _signed(value: float, _: object = None) -> str:
@@ -127,7 +122,7 @@ def rate_distortion(results: dict[str, Any], modality: str, metric: str, name: s
     if not seen:
         return None
     axes.set_xscale("log")
-    _log_ticks(axes)
+    log_ticks(axes)
     up = "PSNR, dB"
     if metric != "psnr":
         up = f"{names.metric_name(metric)} (1 {words.MINUS} x on a log scale)"
@@ -267,7 +262,7 @@ def speed_quality(results: dict[str, Any], modality: str, way: str, name: str) -
     axes.set_xscale("log")
     axes.set_xlim(min(xs) / 2, max(xs) * 2)
     axes.margins(y=0.15)
-    _log_ticks(axes)
+    log_ticks(axes)
     axes.yaxis.set_major_formatter(FuncFormatter(_signed))
     title = "Encoding" if way == "encode" else "Decoding"
     up = "BD-rate of radcodec against it, %\n(above 0: it is smaller than radcodec)"
