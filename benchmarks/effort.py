@@ -56,12 +56,14 @@ def main(data: Path, limit: int, max_pixels: int | None) -> None:
     try:
         sources = choose(find_sources(data, "val", warn=click.echo), limit=limit)
         rows: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
-        for number, source in enumerate(sources):
+        warm = False
+        for source in sources:
             image = source.read()
             if max_pixels is not None and image.stored.size > max_pixels:
                 continue
-            if number == 0:
+            if not warm:
                 measure(image, source.modality, EFFORTS[-1])  # compiles, and loads the networks
+                warm = True
             curves = {effort: measure(image, source.modality, effort) for effort in EFFORTS}
             most = curves[EFFORTS[-1]]
             peer = sum(

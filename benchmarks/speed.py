@@ -3,7 +3,8 @@
 ``make speed``.  "Entropy coder" codes the final latents once; "pixels to file" also makes them
 cheaper.  Every figure is the median of several runs, in megapixels a second, after
 one run that is not counted.  OpenJPEG works near the PSNR that radcodec has reached, with as
-many threads as there are cores; the entropy coder uses one, OpenVINO its own choice.
+many threads as there are cores; the entropy coder encodes with one and decodes tiles side by
+side, as "pixels to file" and "file to pixels" do, and OpenVINO takes its own choice.
 For figures of one core: ``taskset -c 0 make speed``.
 """
 
@@ -26,6 +27,7 @@ from radcodec.bench.own import whole_file
 from radcodec.codec import BaseEncoder, Encoder, Plan, decompress, peak_of, prepare
 from radcodec.codec.encoder import SERVED_BY
 from radcodec.codec.layer import decode_tiles
+from radcodec.codec.threads import MOST
 from radcodec.container import write_rcz
 from radcodec.demo import find_image
 from radcodec.entropy.latents import encode_tile
@@ -185,7 +187,7 @@ def main(
         f"{image}: {rows} x {columns} pixels ({grey.stored.size / 1e6:.1f} Mpx), {chosen}, "
         f"{grey.bits_stored} bits; ratio {ratio:g}; medians of {runs} runs\n"
         f"{machine['cpu']}, {cores} cores; threads: OpenVINO {machine['openvino']} its own choice, "
-        f"entropy coder 1, OpenJPEG {cores}"
+        f"entropy coder 1 to encode, {min(cores, MOST)} to decode, OpenJPEG {cores}"
     )
     have = depths or models.depths(SERVED_BY.get(chosen, chosen))
     for plan in [Plan(d) for d in have] + [Plan(d, 1.0) for d in have if d > 1]:

@@ -188,11 +188,16 @@ def coarsest_level(
     """
     low, high = -1, LEVELS
     known: dict[int, float] = {}
-    guess = start
+    guess, last = start, 0.0
     while high - low > 1:
         # Without loss it has no bound.
         error = min(max(psnr_at(guess) - wanted, -FARTHEST), FARTHEST)
         known[guess] = error
+        # An end that stays counts for less each time, or a bent curve would hold it for long.
+        stays = high if error >= 0 else low
+        if stays in known and (error >= 0) == (last >= 0):
+            known[stays] /= 2
+        last = error
         if error >= 0:
             low = guess
         else:

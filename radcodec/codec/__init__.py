@@ -22,7 +22,7 @@ from radcodec.codec.series import Request, Series, header_for, smaller_within_bo
 from radcodec.container.header import Header
 from radcodec.container.limits import Limits
 from radcodec.container.rcz import DIGEST_LENGTH, Quality, RczFile, RczReader
-from radcodec.errors import FormatError, VerificationError
+from radcodec.errors import FormatError, UsageError, VerificationError
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore
 from radcodec.rate import Target
@@ -207,7 +207,8 @@ def compress_source(
     Raises
     ------
     UsageError
-        If the target is out of the models' reach; the message names their range.
+        If the target is out of the models' reach; the message names their range.  Or if there
+        is no such effort.
     ModelNotFoundError
         If there is no compressor for the modality and depth.
     InputError
@@ -217,6 +218,8 @@ def compress_source(
     VerificationError
         If what was written does not read back, or a bound is not kept.
     """
+    if effort not in EFFORTS:
+        raise UsageError(f"there is no effort {effort}; give 1, 2 or 3")
     store = _default_store() if models is None else models
     layout = source.layout
     bounded = limits is not None

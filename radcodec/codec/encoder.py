@@ -41,6 +41,8 @@ SERVED_BY = {"mg": "xr", "generic": "xr"}
 #: not that: with less, some CT images lose up to 0.4 dB (docs/experiments.md).
 REFINING_WORTH = 0.8 * WORTH
 REFINING_WORTH_OF = {"ct": 1.4 * WORTH}
+#: How near to a size, as a logarithm, a level must be for a search to start there.
+KNOWN = 0.5
 
 
 def network_of(modality: str, depth: int, models: ModelStore, *, wide: bool = False) -> str:
@@ -390,20 +392,28 @@ class Encoder:
         wanted : float
             Bytes.
         step : float or None
-            Nominal step of the last layer at which the search starts; None for a usual one.
+            Nominal step of the last layer at which the search starts where no level near the
+            size is known yet; None for a usual one.
         """
 
         def plain(level: int) -> int:
             return self.size(level, plain=True)
 
-        if step is None:
-            start = usual_level(8 * wanted / self.prepared.image.stored.size)
-        else:
-            start = self.plan.level_of_step(step)
-        level = closest_level(plain, wanted, start)
+        level = closest_level(plain, wanted, self._start(wanted, step))
         spent = self.size(level) - plain(level)
         # A size may be out of reach, and less than what a filter takes.
         return closest_level(plain, max(wanted - spent, wanted / 2), level) if spent else level
+
+    def _start(self, wanted: float, step: float | None) -> int:
+        """The level at which a search for a size starts."""
+        far = {n: abs(math.log(self.size(n, plain=True) / wanted)) for n in self._plain_sizes}
+        known = min(far, key=far.__getitem__, default=None)
+        if known is not None and far[known] < KNOWN:
+            return known
+        if step is not None:
+            return self.plan.level_of_step(step)
+        beside = fixed_bytes(self.base.header) + self.prepared.dataset_size
+        return usual_level(8 * (wanted - beside) / self.prepared.image.stored.size)
 
     def decoded(self, level: int) -> NDArray[np.int32]:
         """Stored values that the file of a level decodes to, from its coded tiles."""

@@ -36,6 +36,8 @@ MUCH = 0.01
 OCTAVE_WORTH, WORTH_RANGE = 4.0, (0.5, 12.0)
 #: Levels between two files that tell what bytes are worth in an image.
 APART = 8
+#: Power of a size with which the step falls, as `radcodec.rate.USUAL_RISE` has it.
+STEP_POWER = 0.66
 #: Bits for each pixel that is not background from which a file without networks is tried.
 PIXEL_BITS = 0.4
 
@@ -237,12 +239,15 @@ class Search:
         """The file of a plan near a size; None where it comes to none."""
         encoder = self.encoder(self.plans[number][1])
         level = encoder.closest(wanted, self._step_near(wanted))
+        if level == 0 and encoder.size(LEVELS // 2, plain=True) > wanted:
+            # Pixel blocks make the finest files smaller than coarser ones.
+            level = encoder.closest(wanted)
         if abs(encoder.size(level) / wanted - 1) <= TOLERANCE:
             self._met.append((wanted, encoder.plan.step_of_level(level)))
             return encoder, level
         for octave in encoder.octaves_around(wanted):
             settled = encoder.settled(octave)
-            level = settled.closest(wanted)
+            level = settled.closest(wanted, encoder.plan.step_of_level(level))
             if abs(settled.size(level) / wanted - 1) <= TOLERANCE:
                 return settled, level
         return None
@@ -250,10 +255,10 @@ class Search:
     def _step_near(self, wanted: float) -> float | None:
         """A step that may lead to a size, by what another plan or size took; None without one.
 
-        Plans need steps that are alike, and sizes are nearly in inverse proportion to steps.
+        Plans need steps that are alike.
         """
         near = min(self._met, key=lambda met: abs(math.log(met[0] / wanted)), default=None)
-        return None if near is None else near[1] * near[0] / wanted
+        return None if near is None else near[1] * (near[0] / wanted) ** STEP_POWER
 
     def reach(self) -> tuple[int, int]:
         """Smallest and largest file in bytes."""
@@ -261,7 +266,7 @@ class Search:
         return min(ends), max(ends)
 
     def by_psnr(self, wanted: float) -> Found:
-        """The smallest file that reaches a PSNR in dB."""
+        """The smallest file that reaches a PSNR in dB, of the plans that suit its rate."""
         found = self._reaching(wanted)
         smallest = min(found, default=(math.inf, 0, 0))
         if self.pixels is not None and self._worth_pixels(smallest[0]):

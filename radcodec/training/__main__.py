@@ -337,8 +337,14 @@ def rules(
 ) -> None:
     """Find which depth suits which rate on training images, and write rules.json."""
     from radcodec.bench.rules import write_rules
+    from radcodec.errors import RadcodecError
 
-    write_rules(data, models, click.echo, limit=limit, modalities=modalities, keep_plans=keep_plans)
+    try:
+        write_rules(
+            data, models, click.echo, limit=limit, modalities=modalities, keep_plans=keep_plans
+        )
+    except RadcodecError as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":
