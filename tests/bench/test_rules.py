@@ -216,9 +216,11 @@ def test_rules_are_written_and_read(
         assert len(steps) == len(QUALITIES) and steps == sorted(steps, reverse=True)
     assert said
     # Plans may be changed by hand, and steps found anew for them.
-    for plans in written["plans"].values():
-        plans[:] = [{"up_to_bpp": None, "depth": 4, "refinement_step_ratio": None}]
-    changed = {"plans": written["plans"], "quality": {m: [5, 4, 3, 2, 1] for m in read.quality}}
+    deep = [{"up_to_bpp": None, "depth": 4, "refinement_step_ratio": None}]
+    changed = {
+        "plans": dict.fromkeys(read.plans, deep),
+        "quality": {modality: [5, 4, 3, 2, 1] for modality in read.quality},
+    }
     (folder / RULES).write_text(json.dumps(changed))
     write_rules(data, folder, said.append, limit=1, keep_plans=True)
     kept = load_rules(folder)
