@@ -19,8 +19,8 @@ from radcodec.bench.bdrate import bd_rate
 from radcodec.bench.images import choose, find_sources
 from radcodec.codec import compress
 from radcodec.codec.plans import EFFORTS
-from radcodec.codec.threads import processors
 from radcodec.errors import RadcodecError, UsageError
+from radcodec.processors import processors
 from radcodec.rate import Target
 from radcodec.reading.image import GreyImage
 
@@ -66,14 +66,15 @@ def main(data: Path, limit: int, max_pixels: int | None) -> None:
                 warm = True
             curves = {effort: measure(image, source.modality, effort) for effort in EFFORTS}
             most = curves[EFFORTS[-1]]
+            anchor = [(bpp, psnr) for bpp, psnr, _ in most]
             peer = sum(
                 openjpeg_timings(image.stored, psnr, processors(), 1)[0].seconds
-                for _, psnr, _ in most
+                for _, psnr in anchor
             )
             longest = sum(seconds for *_, seconds in most)
             for effort, curve in curves.items():
                 points = [(bpp, psnr) for bpp, psnr, _ in curve]
-                difference = bd_rate([(bpp, psnr) for bpp, psnr, _ in most], points)
+                difference = bd_rate(anchor, points)
                 if difference is None or len(curve) != len(most):
                     continue
                 taken = sum(seconds for *_, seconds in curve)

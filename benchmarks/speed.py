@@ -11,7 +11,6 @@ For figures of one core: ``taskset -c 0 make speed``.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from radcodec.entropy.latents import encode_tile
 from radcodec.metrics import quality
 from radcodec.network.runtime import describe
 from radcodec.network.store import ModelStore
+from radcodec.processors import processors
 from radcodec.rate import closest_level
 from radcodec.reading import read_image
 from radcodec.reading.image import GreyImage
@@ -179,8 +179,7 @@ def main(
     grey = read_image(path if path.exists() else find_image(image))
     chosen = modality or grey.modality or "generic"
     models = ModelStore()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = threads or 1
+    cores = processors()
     rows, columns = grey.stored.shape
     machine = describe()
     click.echo(

@@ -13,6 +13,7 @@ import click
 
 from radcodec.cli.stopping import silence
 from radcodec.errors import UsageError
+from radcodec.processors import processors
 
 if TYPE_CHECKING:
     from radcodec.container.limits import Limits
@@ -143,13 +144,6 @@ jobs_option = click.option(
     callback=lambda _ctx, _parameter, value: value or processors(),
     help="Work on N files at a time; 0 for one on each processor.",
 )
-
-
-def processors() -> int:
-    """Number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 output_options = _combine(

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from radcodec.processors import processors
 
 #: Threads at most: each takes the memory of a tile, some 40 MiB.
 MOST = 4
 
 _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def side_by_side(work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:

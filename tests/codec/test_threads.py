@@ -8,7 +8,8 @@ import time
 import pytest
 
 from radcodec.codec import threads
-from radcodec.codec.threads import MOST, processors, side_by_side
+from radcodec.codec.threads import MOST, side_by_side
+from radcodec.processors import processors
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9])
