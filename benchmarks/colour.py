@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from radcodec.codec import Decoder, load_rules
 from radcodec.codec.choosing import plans_for
-from radcodec.codec.series import Request, Series, header_for
+from radcodec.codec.headers import header_for
+from radcodec.codec.series import Request, Series
 from radcodec.container.rcz import RczReader
 from radcodec.errors import UsageError
 from radcodec.metrics.quality import psnr

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from radcodec.bench.own import whole_file
 from radcodec.codec import BaseEncoder, Encoder, Plan, decompress, peak_of, prepare
-from radcodec.codec.encoder import SERVED_BY
+from radcodec.codec.base import SERVED_BY
 from radcodec.codec.layer import decode_tiles
 from radcodec.codec.threads import MOST
 from radcodec.container import write_rcz

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from radcodec.codec import BaseEncoder, Encoder, Plan, prepare
 from radcodec.codec.decoder import checksum_of
-from radcodec.codec.encoder import peak_of
 from radcodec.codec.lossless import Coded, as_jpegls, over_networks
+from radcodec.codec.measuring import peak_of
 from radcodec.container import DIGEST_LENGTH, Quality, RczFile, write_rcz
 from radcodec.metrics.quality import psnr
 from radcodec.network.store import ModelStore

@@ -22,7 +22,7 @@ from radcodec.codec import Summary, View
 from radcodec.codec import decoder as decoder_module
 from radcodec.codec.area import reduced
 from radcodec.codec.decoder import checksum_of
-from radcodec.codec.series import header_for
+from radcodec.codec.headers import header_for
 from radcodec.container import DIGEST_LENGTH, Header, Limits, Quality, Refinement
 from radcodec.container.layers import MODEL_ID_LENGTH
 from radcodec.container.planes import Plane

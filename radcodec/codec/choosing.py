@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from radcodec.codec.encoder import SERVED_BY
+from radcodec.codec.base import SERVED_BY
 from radcodec.codec.plans import REFINING_DEPTH, Plan, Rules
 from radcodec.errors import ModelNotFoundError, UsageError
 from radcodec.network.store import ModelStore

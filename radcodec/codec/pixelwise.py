@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from radcodec.codec.encoder import header_of, peak_of
+from radcodec.codec.headers import header_of
 from radcodec.codec.lossless import Coded, as_pixels
+from radcodec.codec.measuring import peak_of
 from radcodec.codec.plans import PIXELS
 from radcodec.codec.prepared import Prepared
 from radcodec.container.planes import Plane, pack_plane

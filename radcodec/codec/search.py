@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
-from radcodec.codec.encoder import BaseEncoder, Encoder, header_of
+from radcodec.codec.base import BaseEncoder
+from radcodec.codec.encoder import Encoder
+from radcodec.codec.headers import header_of
 from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import COMPARING, EFFORTS, FORESEEING, Plan, Rules
 from radcodec.codec.prepared import Prepared

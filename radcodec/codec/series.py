@@ -6,7 +6,6 @@ sought that meets a target, then each is read, coded, decoded and written by its
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,32 +14,27 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from radcodec.codec.base import BaseEncoder, network_of
 from radcodec.codec.colour import forward, inverse
 from radcodec.codec.decoder import checksum_of
-from radcodec.codec.encoder import BaseEncoder, Encoder, network_of
+from radcodec.codec.encoder import Encoder
+from radcodec.codec.headers import header_for
 from radcodec.codec.lossless import Coded, within_bound
+from radcodec.codec.measuring import Measured
 from radcodec.codec.pixelwise import PixelEncoder
 from radcodec.codec.plans import EFFORTS, Plan, Rules
 from radcodec.codec.prepared import Prepared, prepare
 from radcodec.codec.sampling import COARSEST, FINEST, PRECISION, Sample, Steps, encoder_at, weighted
 from radcodec.codec.search import Search
-from radcodec.container.header import TRANSFORMABLE_BITS, Header
+from radcodec.container.header import Header
 from radcodec.container.planes import pack_plane
-from radcodec.container.rcz import DIGEST_LENGTH, Quality, RczWriter
+from radcodec.container.rcz import Quality, RczWriter
 from radcodec.entropy.mask import encode_mask
 from radcodec.errors import VerificationError
-from radcodec.metrics.quality import decibels
 from radcodec.network.store import ModelStore
 from radcodec.rate import TOLERANCE, USUAL_QUALITY, Target, usual_bytes
-from radcodec.reading.image import Frame, GreyImage, ImageSource, Layout
+from radcodec.reading.image import Frame, GreyImage, ImageSource
 
-_COLOURS = {
-    "MONOCHROME2": "grey",
-    "MONOCHROME1": "grey",
-    "PALETTE COLOR": "palette",
-    "RGB": "rgb",
-    "YBR_FULL": "ybr",
-}
 #: Depth and nominal steps of networks that are tried beneath what is coded within a bound.
 BASE_DEPTH, BASE_STEPS = 3, (0.3, 0.1)
 #: Most times that a whole series is coded to meet its size.
@@ -80,56 +74,6 @@ class Request:
     target: Target
     pixels: bool = True
     effort: int = EFFORTS[-1]
-
-
-def header_for(layout: Layout, modality: str, source: str, max_error: int | None) -> Header:
-    """The header of a file for the frames of a source."""
-    colour = _COLOURS[layout.photometric]
-    # The bound is one of samples: differences of colours would have to be nearer than it.
-    transformable = colour == "rgb" and not layout.signed and max_error in (None, 0)
-    transformable = transformable and layout.bits_stored <= TRANSFORMABLE_BITS
-    bound = None if max_error is None else min(max_error, 2**layout.bits_stored - 1)
-    return Header(
-        modality=modality,
-        bits_allocated=layout.bits_allocated,
-        bits_stored=layout.bits_stored,
-        signed=layout.signed,
-        source=source,
-        rows=layout.rows,
-        columns=layout.columns,
-        inverted=layout.photometric == "MONOCHROME1",
-        samples=layout.samples,
-        frames=layout.frames,
-        colour=colour,
-        transform="ycocg-r" if transformable else "none",
-        max_error=0 if colour == "palette" else bound,
-    )
-
-
-class Measured:
-    """What a file loses, gathered frame by frame."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self._squares, self._values = 0, 0
-        self._low, self._high = 2**31, -(2**31)
-        self.max_error = 0
-
-    def add(self, source: NDArray[np.int32], decoded: NDArray[np.int32]) -> None:
-        """Take a frame (samples, rows, columns) and what it decodes to."""
-        difference = source.astype(np.int64) - decoded
-        self._squares += int((difference * difference).sum())
-        self._values += source.size
-        self._low = min(self._low, int(source.min()))
-        self._high = max(self._high, int(source.max()))
-        self.max_error = max(self.max_error, int(np.abs(difference).max()))
-        self._digest.update(np.ascontiguousarray(decoded, dtype="<i4").data)
-
-    def quality(self) -> Quality:
-        """What a file records of it; the peak is the range of all frames, at least 1."""
-        peak = max(self._high - self._low, 1)
-        psnr = decibels(self._squares / self._values, peak)
-        return Quality(psnr, self.max_error, self._digest.digest()[:DIGEST_LENGTH])
 
 
 class Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from radcodec.errors import ModelNotFoundError, RadcodecError
@@ -128,3 +128,9 @@ class ModelStore:
             except RadcodecError as error:
                 results.append((name, False, str(error)))
         return results
+
+
+@cache
+def default_store() -> ModelStore:
+    """The package's bundles, loaded once in a process."""
+    return ModelStore()

@@ -23,7 +23,9 @@ from radcodec.codec import (
     prepare,
     prepared,
 )
+from radcodec.codec import base as base_module
 from radcodec.codec import encoder as encoder_module
+from radcodec.codec import layered as layered_module
 from radcodec.codec.decoder import checksum_of
 from radcodec.codec.layer import LayerEncoder
 from radcodec.container.planes import Plane
@@ -222,7 +224,8 @@ def test_a_refinement_has_nothing_to_say_of_the_background(
             planes.append(plane)
             super().__init__(plane, *others, **options)
 
-    monkeypatch.setattr(encoder_module, "LayerEncoder", Noting)
+    for module in (base_module, layered_module):
+        monkeypatch.setattr(module, "LayerEncoder", Noting)
     stored = np.random.default_rng(9).integers(100, 900, (60, 70))
     stored[:, 33:] = 0
     prepared = prepare(grey(stored))

@@ -13,7 +13,8 @@ import pytest
 
 from radcodec.codec import Compressed, Plan, Rules, compress, load_rules, prepare
 from radcodec.codec.choosing import plans_for
-from radcodec.codec.encoder import Encoder, header_of
+from radcodec.codec.encoder import Encoder
+from radcodec.codec.headers import header_of
 from radcodec.codec.plans import EFFORTS
 from radcodec.codec.search import Search
 from radcodec.container.rcz import fixed_bytes
