@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.options import EXACT, only_modalities
 from radcodec.bench.images import choose, find_sources
 from radcodec.codec import BaseEncoder, Encoder, Plan, prepare
 from radcodec.errors import RadcodecError
@@ -20,8 +21,6 @@ from radcodec.network.bundle import CARD
 from radcodec.network.store import ModelStore
 
 LEVELS = (60, 120, 180)
-#: What an image without any error counts as, in dB.
-LARGEST = 100.0
 
 
 @click.command()
@@ -32,13 +31,7 @@ LARGEST = 100.0
     "--models", type=click.Path(path_type=Path, exists=True), default="models", show_default=True
 )
 @click.option("--limit", type=click.IntRange(min=1), default=6, show_default=True)
-@click.option(
-    "--modality",
-    "modalities",
-    multiple=True,
-    type=click.Choice(["xr", "mg", "ct", "mr"]),
-    help="Only the cards of these; may be repeated.",
-)
+@only_modalities
 @click.option("--max-pixels", type=click.IntRange(min=1), help="Leave out larger images.")
 def main(
     data: Path, models: Path, limit: int, modalities: tuple[str, ...], max_pixels: int | None
@@ -64,7 +57,7 @@ def main(
                 encoder = Encoder(base, plan)
                 points = [encoder.point(level) for level in LEVELS]
                 # Pixels in the place of networks may leave no error at all.
-                measured.append([(bpp, min(psnr, LARGEST)) for bpp, psnr in points])
+                measured.append([(bpp, min(psnr, EXACT)) for bpp, psnr in points])
             if not measured:
                 # Figures of other weights would be worse than none.
                 (bundle.path / CARD).unlink(missing_ok=True)

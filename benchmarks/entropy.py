@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.options import only_modalities
 from radcodec.bench.images import grey_image
 from radcodec.codec import BaseEncoder, Encoder, Plan, prepare
 from radcodec.entropy.latents import decode_tile, model_bits, set_of
@@ -40,13 +41,7 @@ def tile_bits(encoder: Encoder, level: int) -> tuple[float, float]:
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--models", type=click.Path(path_type=Path, exists=True), help="A models folder.")
 @click.option("--limit", type=click.IntRange(min=1), default=8, show_default=True)
-@click.option(
-    "--modality",
-    "modalities",
-    multiple=True,
-    type=click.Choice(["xr", "mg", "ct", "mr"]),
-    help="Only these; may be repeated.",
-)
+@only_modalities
 def main(data: Path, models: Path | None, limit: int, modalities: tuple[str, ...]) -> None:
     """Print real bytes over model entropy by modality, depth and level."""
     store = ModelStore(models)

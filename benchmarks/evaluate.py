@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from benchmarks.options import only_modalities
 from radcodec.bench import own as own_codec
 from radcodec.bench.codecs import CODECS
 from radcodec.bench.compare import METRICS, RATES, compare, print_table
@@ -34,13 +35,7 @@ def _on_images(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--max-pixels", type=click.IntRange(min=1), help="Leave larger images out."),
         click.option("--limit", type=click.IntRange(min=1), help="Images of each modality."),
-        click.option(
-            "--modality",
-            "modalities",
-            multiple=True,
-            type=click.Choice(MODALITIES),
-            help="Only these; may be repeated.",
-        ),
+        only_modalities,
         click.option(
             "--default-modality",
             type=click.Choice(MODALITIES),

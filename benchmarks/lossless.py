@@ -16,6 +16,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.options import only_modalities
 from radcodec.bench.images import choose, find_sources
 from radcodec.codec import BaseEncoder, Encoder, Plan, Prepared, prepare
 from radcodec.entropy.residual import decode_residual, encode_residual
@@ -102,7 +103,7 @@ def sizes(
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--split", default="val", show_default=True)
 @click.option("--limit", type=click.IntRange(min=1), help="Images of each modality.")
-@click.option("--modality", "modalities", multiple=True, help="Only these; may be repeated.")
+@only_modalities
 @click.option(
     "--max-error", "errors", type=click.IntRange(0, 255), multiple=True, default=(0, 1, 2, 4)
 )

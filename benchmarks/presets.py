@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.options import EXACT, only_modalities
 from radcodec.bench.images import choose, find_sources
 from radcodec.codec import compress, decompress, peak_of
 from radcodec.errors import RadcodecError
@@ -37,7 +38,7 @@ def measure(image: GreyImage, modality: str) -> Iterator[tuple[str, list[float]]
         restored = decompress(result.data).stored
         peak = peak_of(image.stored)
         alike = ms_ssim(image.stored, restored, peak)
-        decibels = min(result.psnr or math.inf, 100.0)
+        decibels = min(result.psnr or math.inf, EXACT)
         yield (
             name,
             [
@@ -56,13 +57,7 @@ def measure(image: GreyImage, modality: str) -> Iterator[tuple[str, list[float]]
 )
 @click.option("--split", default="val", show_default=True, help="Of a folder with an index.")
 @click.option("--limit", type=click.IntRange(min=1), help="Images of each modality, at most.")
-@click.option(
-    "--modality",
-    "modalities",
-    multiple=True,
-    type=click.Choice(["xr", "mg", "ct", "mr"]),
-    help="Only these; may be repeated.",
-)
+@only_modalities
 def main(data: Path, split: str, limit: int | None, modalities: tuple[str, ...]) -> None:
     """Print a table of what qualities and densities give."""
     try:

@@ -140,7 +140,9 @@ class Encoder:
             tiles=first[1],
             mask=self.prepared.coded_mask,
             refinement=refinement,
-            filter=self._layered(level).filtered(level)[1] if self.filtering and not plain else None,
+            filter=self._layered(level).filtered(level)[1]
+            if self.filtering and not plain
+            else None,
             pixels=self._layered(level).blocks(level),
         )
 
