@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import torch
 from torch import nn
 
 from radcodec.quantising.levels import EXCHANGE, MID_GREY
-from radcodec.training.data import MODALITIES, Sample
+from radcodec.training.costs import CostBook, Distortion
+from radcodec.training.data import Sample
 from radcodec.training.networks import Architecture, Compressor, Decompressor
 from radcodec.training.patches import PatchSource
 from radcodec.training.precision import fast
@@ -49,6 +51,9 @@ class Config:
         Share of the run, 0 to 1, after which bits are those of rounded latents, with straight
         gradients, rather than of latents with noise: those that files take, but gradients say
         nothing of what is 0.
+    similarity : float
+        Share of 1 - MS-SSIM in what is lost, 0 to 1, the squared error being the rest; see
+        `costs.Distortion`.  Remainders are judged by squared error alone.
     weights : dict
         Relative frequency of the modalities.
     finest : float
@@ -73,6 +78,7 @@ class Config:
     warm_up: int = 60
     rate_pace: float = 1.0
     rounded_from: float = 1.0
+    similarity: float = 0.0
     weights: dict[str, float] = field(
         default_factory=lambda: {"xr": 0.3, "mg": 0.1, "ct": 0.3, "mr": 0.3}
     )
@@ -127,35 +133,6 @@ class Codec(nn.Module):
         return decoded.float(), bits
 
 
-class CostBook:
-    """Running mean cost for each modality and part of the quality scale.
-
-    Costs span two orders of magnitude over rates and modalities.  Dividing each by its
-    running mean lets every one of them pull alike, which is what BD-rate asks for.
-    """
-
-    BINS = 8
-    #: Share of a mean that one more cost takes.
-    PACE = 0.03
-
-    def __init__(self, device: str = "cpu") -> None:
-        self.means = torch.zeros(len(MODALITIES), self.BINS, device=device)
-
-    def normalise(
-        self, costs: torch.Tensor, modalities: torch.Tensor, position: torch.Tensor
-    ) -> torch.Tensor:
-        """Divide costs (n,) by the running means of their cells, updating these."""
-        cells = modalities * self.BINS + (position * self.BINS).long().clamp(max=self.BINS - 1)
-        means = self.means.flatten()
-        counts = torch.zeros_like(means).index_add(0, cells, torch.ones_like(position))
-        sums = torch.zeros_like(means).index_add(0, cells, costs.detach())
-        mean = sums / counts.clamp_min(1)
-        share = torch.where(means == 0, 1, 1 - (1 - self.PACE) ** counts)
-        means = torch.where(counts > 0, means + share * (mean - means), means)
-        self.means = means.reshape(self.means.shape)
-        return costs / means[cells].clamp_min(1e-6)
-
-
 def step_costs(
     codec: Codec,
     image: torch.Tensor,
@@ -163,14 +140,22 @@ def step_costs(
     position: torch.Tensor,
     predicted: bool = True,
     rounded_rate: bool = False,
+    distortion: Callable[..., torch.Tensor] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Rate-distortion cost of each patch: (cost, bits per pixel, squared error), each (n,)."""
+    """Rate-distortion cost of each patch: (cost, bits per pixel, squared error), each (n,).
+
+    What is lost is the squared error, or what `distortion` makes of it and of the patches before
+    and after, the background taken from the former.
+    """
     decoded, bits = codec(image, position, predicted, rounded_rate)
     pixels = image.shape[-1] * image.shape[-2]
     rate = bits.sum(dim=(1, 2, 3)) / pixels
     error = ((decoded - image).square() * weight).sum(dim=(1, 2, 3)) / pixels
     worth = EXCHANGE * torch.exp(-2 * log_nominal_step(position, codec.architecture.depth))
-    return rate + worth * error, rate, error
+    lost = error
+    if distortion is not None:
+        lost = distortion(error, image, torch.where(weight > 0, decoded, image))
+    return rate + worth * lost, rate, error
 
 
 def unrest(codec: Codec, device: str) -> torch.Tensor:
@@ -258,6 +243,7 @@ def train(
     refined = Bases(bases or [], config.depth, config.seed + steps, device)
     # What a base leaves costs much less than an image; neither is to drown the other.
     books = {plain: CostBook(device) for plain in (False, True)}
+    distortion = Distortion(config.similarity, device)
     budget = minutes * 60
     started = mark = time.monotonic()
     window: list[torch.Tensor] = []
@@ -287,8 +273,17 @@ def train(
         if not plain:
             image = refined.remainder(image, weight, position)
         rounded = elapsed >= config.rounded_from * budget
+        mixed = plain and config.similarity > 0
         costs, bits, errors = step_costs(
-            codec, image, weight, position, predicted=plain, rounded_rate=rounded
+            codec,
+            image,
+            weight,
+            position,
+            predicted=plain,
+            rounded_rate=rounded,
+            distortion=partial(distortion, modalities=modalities, position=position)
+            if mixed
+            else None,
         )
         loss = books[plain].normalise(costs, modalities, position).mean()
         if bases and not freeze_decompressor:

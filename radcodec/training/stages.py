@@ -27,6 +27,9 @@ TUNED: dict[str, dict[str, float]] = {
     "mr": {"mr": 1.0},
 }
 
+#: Share of 1 - MS-SSIM in what compressors lose in phase 2, but for those that refine others.
+SIMILARITY = 0.25
+
 #: Patches that a wide codec's latents are made of.
 GROWING_PATCHES = 64
 
@@ -154,10 +157,7 @@ def tune(
     modalities: Sequence[str] = tuple(TUNED),
     machine: Machine | None = None,
 ) -> None:
-    """Phase 2: one compressor a modality, the decompressor frozen; `minutes` for each.
-
-    Bits are those of rounded latents from the beginning.
-    """
+    """Phase 2: one compressor a modality, the decompressor frozen; `minutes` for each."""
     machine = machine or Machine()
     for modality in modalities:
         weights = TUNED[modality]
@@ -171,7 +171,7 @@ def tune(
                 config,
                 weights=weights,
                 learning_rate=config.learning_rate / 2,
-                rounded_from=0.0,
+                similarity=0.0 if bases else SIMILARITY,
             ),
             own,
             run / modality,

@@ -130,13 +130,13 @@ def test_a_refining_codec_trains_on_what_its_base_leaves(
         weight: torch.Tensor,
         position: torch.Tensor,
         predicted: bool = True,
-        rounded_rate: bool = False,
+        **named: Any,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         seen.append(predicted)
         # A patch is as it came, or centred on middle grey.
         assert predicted or abs(float(image.mean()) - 0.5) < 0.4
         assert float(position.min()) >= (config.plain_finest if predicted else config.finest)
-        return true_costs(codec, image, weight, position, predicted, rounded_rate)
+        return true_costs(codec, image, weight, position, predicted, **named)
 
     monkeypatch.setattr(loop, "step_costs", costs)
     config = replace(CONFIG, plain=plain, plain_finest=0.6, finest=0.1)
@@ -194,40 +194,6 @@ def test_checkpoints_of_an_earlier_rate_model_load(tmp_path: Path, suffix: str) 
         load_codec(path)
 
 
-def test_costs_are_evened_out_within_their_cells() -> None:
-    book = loop.CostBook()
-    modalities = torch.tensor([0, 0, 1])
-    position = torch.tensor([0.1, 0.9, 0.1])
-    costs = torch.tensor([100.0, 1.0, 7.0])
-    for _ in range(3):
-        torch.testing.assert_close(book.normalise(costs, modalities, position), torch.ones(3))
-    later = book.normalise(2 * costs, modalities, position)
-    assert bool((later > 1.9).all()) and bool((later < 2.0).all())
-
-
-def test_costs_of_one_cell_count_together() -> None:
-    book = loop.CostBook()
-    cell, place = torch.tensor([2, 2, 3]), torch.tensor([0.99, 1.0, 0.0])
-    first = book.normalise(torch.tensor([1.0, 3.0, 5.0]), cell, place)
-    torch.testing.assert_close(first, torch.tensor([0.5, 1.5, 1.0]))
-    second = book.normalise(torch.tensor([4.0, 8.0]), cell[:2], place[:2])
-    # Two costs of mean 6 move the mean of 2 as far as two that are 6 one after the other.
-    mean = 2 + (1 - (1 - book.PACE) ** 2) * (6 - 2)
-    torch.testing.assert_close(second, torch.tensor([4 / mean, 8 / mean]))
-    expected = torch.zeros_like(book.means)
-    expected[2, -1], expected[3, 0] = mean, 5
-    torch.testing.assert_close(book.means, expected)
-
-
-def test_costs_keep_their_gradients() -> None:
-    costs = torch.tensor([2.0, 6.0], requires_grad=True)
-    book = loop.CostBook()
-    even = book.normalise(costs, torch.tensor([0, 1]), torch.tensor([0.5, 0.5]))
-    (gradient,) = torch.autograd.grad(even.sum(), costs)
-    torch.testing.assert_close(gradient, torch.tensor([1 / 2, 1 / 6]))
-    assert not book.means.requires_grad
-
-
 def test_bits_of_rounded_latents_have_no_noise() -> None:
     torch.manual_seed(3)
     codec = Codec(CONFIG.architecture, 1)
@@ -248,18 +214,60 @@ def test_bits_of_rounded_latents_reach_the_compressor() -> None:
     assert gradient is not None and gradient.abs().sum() > 0
 
 
-def test_phase_two_counts_bits_of_rounded_latents(
+def test_phase_two_minds_similarity_but_for_what_refines(
     samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[float] = []
-    monkeypatch.setattr(
-        stages, "train", lambda codec, config, *_, **__: seen.append(config.rounded_from)
-    )
-    start = tmp_path / "d1-joint.safetensors"
+    seen: list[tuple[float, float]] = []
+
+    def note(codec: Codec, config: Config, *_: Any, **__: Any) -> None:
+        seen.append((config.rounded_from, config.similarity))
+
+    monkeypatch.setattr(stages, "train", note)
+    start, base = (tmp_path / f"d{depth}-joint.safetensors" for depth in (1, 2))
     save_small(Codec(CONFIG.architecture, 1), start)
-    stages.tune(CONFIG, samples, tmp_path / "tuned", 1.0, start=start, modalities=["ct"])
-    assert seen == [0.0]
-    assert CONFIG.rounded_from == 1.0
+    save_small(Codec(replace(CONFIG, depth=2).architecture, 1), base)
+    for bases in ([], [base]):
+        stages.tune(
+            CONFIG, samples, tmp_path / "tuned", 1.0, start=start, bases=bases, modalities=["ct"]
+        )
+    assert seen == [(1.0, stages.SIMILARITY), (1.0, 0.0)]
+    assert CONFIG.similarity == 0.0 < stages.SIMILARITY < 1.0
+
+
+def test_similarity_counts_for_images_and_not_for_remainders(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[tuple[bool, bool]] = set()
+    true_costs = loop.step_costs
+
+    def costs(*arguments: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        seen.add((named["predicted"], named["distortion"] is not None))
+        return true_costs(*arguments, **named)
+
+    monkeypatch.setattr(loop, "step_costs", costs)
+    base = Codec(Config(depth=2, width=8, latents=4).architecture)
+    config = replace(CONFIG, patch=16, plain=0.5, similarity=0.5)
+    train(
+        Codec(config.architecture), config, samples, tmp_path, 1.0, bases=[base], log=lambda _: None
+    )
+    assert seen == {(True, True), (False, False)}
+
+
+def test_the_background_counts_for_nothing_in_similarity() -> None:
+    codec = Codec(CONFIG.architecture, 1)
+    image = torch.rand(1, 1, 16, 16)
+    seen: list[torch.Tensor] = []
+
+    def note(error: torch.Tensor, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+        seen.extend((before, after))
+        return error
+
+    weight = (torch.rand(1, 1, 16, 16) > 0.5).float()
+    loop.step_costs(codec, image, weight, torch.tensor([0.5]), distortion=note)
+    before, after = seen
+    assert torch.equal(before, image)
+    assert torch.equal(after[weight == 0], image[weight == 0])
+    assert not torch.equal(after, image)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.75, 1.0])
