@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from radcodec import codec
-from radcodec.codec import Summary, View
+from radcodec.codec import Summary, View, compressing
 from radcodec.codec import decoder as decoder_module
 from radcodec.codec.area import reduced
 from radcodec.codec.decoder import checksum_of
@@ -121,7 +121,8 @@ def plain_codec(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Files are written and read, and checksums compared, as with networks.
     """
-    monkeypatch.setattr(codec, "compress_source", _compress_source)
+    for module in (codec, compressing):
+        monkeypatch.setattr(module, "compress_source", _compress_source)
     monkeypatch.setattr(decoder_module, "decode_plane", _decode_plane)
 
 
