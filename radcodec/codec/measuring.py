@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from radcodec.codec.decoder import checksum_of
 from radcodec.container.rcz import DIGEST_LENGTH, Quality, RczFile
-from radcodec.metrics.quality import decibels, psnr
+from radcodec.metrics.quality import decibels
 
 
 def peak_of(stored: NDArray[np.int32]) -> int:
@@ -46,10 +46,7 @@ class Measured:
 
 def measured(file: RczFile, stored: NDArray[np.int32], decoded: NDArray[np.int32]) -> RczFile:
     """Record in the file of one grey image what decodes from it, beside the source's values."""
-    level = psnr(stored, decoded, peak_of(stored))
-    largest = int(np.abs(stored - decoded).max())
-    digest = hashlib.sha256(np.ascontiguousarray(decoded, dtype="<i4").data).digest()[
-        :DIGEST_LENGTH
-    ]
+    lost = Measured()
+    lost.add(stored[None], decoded[None])
     planes = [replace(file.planes[0], checksum=checksum_of(decoded))]
-    return replace(file, planes=planes, quality=Quality(level, largest, digest))
+    return replace(file, planes=planes, quality=lost.quality())
