@@ -243,7 +243,7 @@ def train(
     refined = Bases(bases or [], config.depth, config.seed + steps, device)
     # What a base leaves costs much less than an image; neither is to drown the other.
     books = {plain: CostBook(device) for plain in (False, True)}
-    distortion = Distortion(config.similarity, device)
+    distortion = Distortion(config.similarity, device) if config.similarity else None
     budget = minutes * 60
     started = mark = time.monotonic()
     window: list[torch.Tensor] = []
@@ -273,7 +273,7 @@ def train(
         if not plain:
             image = refined.remainder(image, weight, position)
         rounded = elapsed >= config.rounded_from * budget
-        mixed = plain and config.similarity > 0
+        places = {"modalities": modalities, "position": position}
         costs, bits, errors = step_costs(
             codec,
             image,
@@ -281,9 +281,7 @@ def train(
             position,
             predicted=plain,
             rounded_rate=rounded,
-            distortion=partial(distortion, modalities=modalities, position=position)
-            if mixed
-            else None,
+            distortion=partial(distortion, **places) if plain and distortion else None,
         )
         loss = books[plain].normalise(costs, modalities, position).mean()
         if bases and not freeze_decompressor:
