@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.options import only_modalities
 from benchmarks.speed import openjpeg_timings
 from radcodec.bench.bdrate import bd_rate
 from radcodec.bench.images import choose, find_sources
@@ -51,10 +52,11 @@ def measure(image: GreyImage, modality: str, effort: int) -> list[tuple[float, f
     "--limit", type=click.IntRange(min=1), default=4, show_default=True, help="Of each modality."
 )
 @click.option("--max-pixels", type=click.IntRange(min=1), help="Leave out larger images.")
-def main(data: Path, limit: int, max_pixels: int | None) -> None:
+@only_modalities
+def main(data: Path, limit: int, max_pixels: int | None, modalities: tuple[str, ...]) -> None:
     """Print a table of what efforts take and give."""
     try:
-        sources = choose(find_sources(data, "val", warn=click.echo), limit=limit)
+        sources = choose(find_sources(data, "val", warn=click.echo), modalities, limit)
         rows: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
         warm = False
         for source in sources:
