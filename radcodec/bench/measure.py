@@ -218,7 +218,10 @@ def measure_own(
     codec: str = NAME,
     log: Callable[[str], None] = print,
 ) -> int:
-    """Measure images with this package's models; skip rows that `file` holds.
+    """Measure images with this package's models; skip sizes of which `file` holds rows.
+
+    Rows do not tell which models and which encoder made them: after a change of either, take
+    another file or another name.
 
     Parameters
     ----------
@@ -235,13 +238,17 @@ def measure_own(
     failed = 0
     for source in sources:
         error = ""
+        known = {
+            knob.partition(":")[0]
+            for name, of, knob in file.keys
+            if (name, of) == (source.name, codec)
+        }
         try:
             image = source.read()
             if max_pixels is not None and image.stored.size > max_pixels:
                 raise RadcodecError(f"{image.stored.size} pixels, more than {max_pixels}")
-            for knob, size, decoded in own_points(image, source.modality, models):
-                if (source.name, codec, knob) not in file.keys:
-                    file.add(measure(source, image.stored, codec, knob, size, decoded))
+            for knob, size, decoded in own_points(image, source.modality, models, known):
+                file.add(measure(source, image.stored, codec, knob, size, decoded))
         except OutputError:
             raise
         except RadcodecError as caught:

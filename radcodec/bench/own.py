@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,9 @@ TARGETS = (0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.4)
 
 
 def own_points(
-    image: GreyImage, modality: str, models: ModelStore
+    image: GreyImage, modality: str, models: ModelStore, known: Container[str] = ()
 ) -> Iterator[tuple[str, int, NDArray[np.int32]]]:
-    """Compress an image to a range of sizes, with the depth that the rules choose.
+    """Compress an image to the sizes of `TARGETS`, with the depth that the rules choose.
 
     Parameters
     ----------
@@ -36,11 +36,13 @@ def own_points(
         Whose compressor.
     models : ModelStore
         The bundles.
+    known : container of str
+        Sizes to leave out, by what `label` names them.
 
     Yields
     ------
     knob : str
-        Size asked for; depth, refinement and level taken.  Sizes out of reach are left out.
+        Label of the size asked for, a colon; depth, refinement and level taken.  Sizes out of reach are left out.
     size : int
         Bytes of the whole file.
     decoded : ndarray of int32, shape (rows, columns)
@@ -50,12 +52,19 @@ def own_points(
     plans = plans_for(modality, None, None, rules, models)
     search = Search(prepare(image), modality, plans, rules, models)
     for target in TARGETS:
+        if label(target) in known:
+            continue
         found = search.by_size(target * image.stored.size / 8)
         if found is None:
             continue
         encoder, level = found
-        knob = f"{target:g} bpp: {setting(encoder.plan, level)}"
+        knob = f"{label(target)}: {setting(encoder.plan, level)}"
         yield knob, encoder.size(level), encoder.decoded(level)
+
+
+def label(target: float) -> str:
+    """Name a size in bits per pixel: ``0.02 bpp``."""
+    return f"{target:g} bpp"
 
 
 def find_level(search: Search, wanted: int) -> Found:

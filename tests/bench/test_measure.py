@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -197,11 +197,12 @@ def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
 
 def test_own_rows(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def points(
-        image: GreyImage, modality: str, models: ModelStore
+        image: GreyImage, modality: str, models: ModelStore, known: Container[str]
     ) -> Iterator[tuple[str, int, NDArray[np.int32]]]:
         assert modality in ("ct", "mr")
-        yield "level 1", 100, image.stored + 2
-        yield "level 2", 200, image.stored + 1
+        for number in (1, 2):
+            if f"{number} bpp" not in known:
+                yield f"{number} bpp: level {number}", 100 * number, image.stored + 3 - number
 
     monkeypatch.setattr(module, "own_points", points)
     sources = find_sources(folder, "val", None, _quiet)
@@ -210,9 +211,15 @@ def test_own_rows(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert measure_own(sources, store, file, log=_quiet) == 0
     rows = load_rows(file.path)
     assert [(r.codec, r.knob, r.bytes) for r in rows] == 2 * [
-        ("radcodec", "level 1", 100),
-        ("radcodec", "level 2", 200),
+        ("radcodec", "1 bpp: level 1", 100),
+        ("radcodec", "2 bpp: level 2", 200),
     ]
+    measure_own(sources, store, file, log=_quiet)
+    assert load_rows(file.path) == rows
+    # A run that was stopped in the last image measures what it lacks.
+    lines = file.path.read_text().splitlines(keepends=True)
+    file.path.write_text("".join(lines[:-1]))
+    file = RowFile(file.path)
     measure_own(sources, store, file, log=_quiet)
     assert load_rows(file.path) == rows
     measure_own(sources[:1], store, file, codec="radcodec-new", log=_quiet)

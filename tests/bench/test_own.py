@@ -42,6 +42,8 @@ def test_points_of_a_real_image(monkeypatch: pytest.MonkeyPatch) -> None:
     else:
         assert "pixels " in knob
     np.testing.assert_array_equal(decompress(packed.data, models=models).stored, decoded)
+    known = ("0.4 bpp", "1 bpp", "2.5 bpp", "1000 bpp")
+    assert not list(own_points(image, "ct", models, known))
 
 
 def test_targets_ascend() -> None:
