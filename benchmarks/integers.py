@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from benchmarks.options import only_modalities
 from radcodec.bench.bdrate import bd_rate
 from radcodec.bench.images import choose, find_sources
-from radcodec.codec import BaseEncoder, Encoder, Plan, Prepared, peak_of, prepare
+from radcodec.codec import BaseEncoder, Encoder, Plan, Prepared, prepare
 from radcodec.errors import RadcodecError
-from radcodec.metrics.quality import psnr
 from radcodec.network.bundle import Bundle
 from radcodec.network.decompressor import HALO, TILE, Decompressor
 from radcodec.network.store import ModelStore
 from radcodec.network.windows import run_windowed
 from radcodec.training.checkpoints import load_small
+from radcodec.training.networks import Architecture
 from radcodec.training.tables import steps_table
 
 PLANS = (Plan(4), Plan(3), Plan(2), Plan(1), Plan(3, 0.5), Plan(2, 1.2), Plan(2, 0.25))
@@ -74,30 +74,18 @@ class FloatDecompressor(Decompressor):
 class FloatStore(ModelStore):
     """The shipped models, but for decompressors, which are those of the checkpoints."""
 
-    def decompressor(self, model_id: str) -> Decompressor:
-        """See `ModelStore.decompressor`."""
-        found = self._decompressors.get(model_id)
-        if found is None:
-            bundle = super().decompressor(model_id).bundle
-            name = f"d{bundle.depth}{'-64' if bundle.wide else ''}-joint.safetensors"
-            found = FloatDecompressor(bundle, self.root / "checkpoints" / name)
-            self._decompressors[model_id] = found
-        return found
+    def load_decompressor(self, bundle: Bundle) -> Decompressor:
+        """See `ModelStore.load_decompressor`."""
+        name = Architecture(bundle.depth, int(bundle.manifest["width"]), bundle.latents).name
+        return FloatDecompressor(bundle, self.root / "checkpoints" / f"{name}-joint.safetensors")
 
 
 def curve(
     prepared: Prepared, modality: str, plan: Plan, models: ModelStore
 ) -> list[tuple[float, float]]:
     """Bits of the file for each pixel, and PSNR in dB, at `LEVELS`."""
-    stored = prepared.image.stored
     encoder = Encoder(BaseEncoder(prepared, modality, plan.depth, models), plan)
-    return [
-        (
-            8 * encoder.size(level) / stored.size,
-            psnr(stored, encoder.decoded(level), peak_of(stored)),
-        )
-        for level in LEVELS
-    ]
+    return [encoder.point(level) for level in LEVELS]
 
 
 @click.command()

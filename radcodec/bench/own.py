@@ -48,12 +48,13 @@ def own_points(
     decoded : ndarray of int32, shape (rows, columns)
         Stored values that the file restores.
     """
+    wanted = [target for target in TARGETS if label(target) not in known]
+    if not wanted:
+        return
     rules = load_rules(models.root)
     plans = plans_for(modality, None, None, rules, models)
     search = Search(prepare(image), modality, plans, rules, models)
-    for target in TARGETS:
-        if label(target) in known:
-            continue
+    for target in wanted:
         found = search.by_size(target * image.stored.size / 8)
         if found is None:
             continue

@@ -21,6 +21,7 @@ from radcodec.bench.codecs.base import Scaling
 from radcodec.bench.coders import EXTERNAL, Coder, Encoded, Target, make_coder, timed
 from radcodec.bench.images import Source
 from radcodec.bench.measure import measure
+from radcodec.bench.own import label
 from radcodec.bench.rows import Row, RowFile, load_rows
 from radcodec.bench.survey import Subject, digest
 from radcodec.bench.workers import Worker, forget_peak, peak_memory, shares
@@ -70,7 +71,7 @@ class Request:
     @property
     def labels(self) -> list[str]:
         """Names of the targets."""
-        return [f"ratio {ratio:g}" for ratio in self.ratios] + [f"{r:g} bpp" for r in self.rates]
+        return [f"ratio {ratio:g}" for ratio in self.ratios] + [label(rate) for rate in self.rates]
 
     def targets(self, subject: Subject) -> list[Target]:
         """What the targets are in bytes of an image."""

@@ -100,13 +100,17 @@ class ModelStore:
         for bundle in self.decompressors():
             if bundle.id.startswith(model_id):
                 if bundle.id not in self._decompressors:
-                    self._decompressors[bundle.id] = Decompressor(bundle)
+                    self._decompressors[bundle.id] = self.load_decompressor(bundle)
                 return self._decompressors[bundle.id]
         raise ModelNotFoundError(
             f"the file needs the decompressor {model_id[:16]}…, which is not in {self.root}; "
             f"install the version of radcodec that wrote it, or set {VARIABLE} to a folder "
             "that has it"
         )
+
+    def load_decompressor(self, bundle: Bundle) -> Decompressor:
+        """Load a bundle of kind "decompressor"; a store of others of its kind overrides this."""
+        return Decompressor(bundle)
 
     def self_test(self) -> list[tuple[str, bool, str]]:
         """Run every decompressor's known-answer test and load every compressor.
